@@ -1,0 +1,11 @@
+import { library } from '../../tsup.base.ts'
+
+export default library({
+  index: 'src/index.ts',
+  tcp: 'src/tcp.ts',
+  ws: 'src/ws.ts',
+  websocket: 'src/websocket.ts',
+  memory: 'src/memory.ts',
+  sim: 'src/sim.ts',
+  node: 'src/node.ts',
+})

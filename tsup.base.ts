@@ -1,0 +1,14 @@
+import { defineConfig, type Options } from 'tsup'
+
+/** The build of every library here: ESM for Node 22 and browsers, with declarations and source maps. */
+export const library = (
+  entry: Record<string, string> = { index: 'src/index.ts' },
+): Options[] | Options =>
+  defineConfig({
+    entry,
+    format: ['esm'],
+    target: 'node22',
+    dts: true,
+    clean: true,
+    sourcemap: true,
+  }) as Options
