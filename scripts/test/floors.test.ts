@@ -16,7 +16,7 @@ const MAY_STAND_ON: Readonly<Record<string, readonly string[]>> = {
   cluster: ['rpc', 'discovery'],
   gate: ['session', 'rpc'],
   client: ['session', 'rpc'],
-  bots: ['client'],
+  bots: [],
 }
 const FLOOR: Readonly<Record<string, number>> = {
   json5x: 0,
