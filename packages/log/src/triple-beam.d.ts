@@ -1,0 +1,5 @@
+declare module 'triple-beam' {
+  export const LEVEL: unique symbol
+  export const MESSAGE: unique symbol
+  export const SPLAT: unique symbol
+}
