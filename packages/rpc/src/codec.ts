@@ -1,0 +1,80 @@
+import { Packr, RESERVE_START_SPACE, RESET_BUFFER_MODE, Unpackr } from 'msgpackr'
+import { RpcError } from './errors.ts'
+import { preScan, type DecodeLimits } from './pre-scan.ts'
+
+/** msgpackr keeps the header's room in the low byte of its options. */
+const MAX_RESERVED = 0xff
+
+const options = {
+  useRecords: false,
+  mapsAsObjects: true,
+  variableMapSize: true,
+  moreTypes: true,
+  copyBuffers: true,
+  writeFunction: (): never => {
+    throw new TypeError('functions and remotes cannot be sent')
+  },
+} as const
+
+const packr = new Packr(options)
+
+/**
+ * Encodes a value behind `reserved` bytes of room for a header, which the caller fills in. The result is
+ * valid until the next encode: send or copy it at once.
+ */
+export function encodeBehind(reserved: number, value: unknown): Uint8Array {
+  if (reserved <= MAX_RESERVED) {
+    return packr.pack(value, RESERVE_START_SPACE | RESET_BUFFER_MODE | reserved)
+  }
+  const body = packr.pack(value, RESET_BUFFER_MODE)
+  const out = new Uint8Array(reserved + body.length)
+  out.set(body, reserved)
+  return out
+}
+
+/** Decodes message bodies of one trust level. */
+export interface BodyDecoder {
+  /** @throws RpcError `RPC_PROTOCOL` for anything but exactly one well-formed value from `start` to the end. */
+  decode(message: Uint8Array, start: number): unknown
+}
+
+// One range object for all calls: decoding never re-enters.
+const range = { start: 0, end: 0 }
+
+class TrustedDecoder implements BodyDecoder {
+  readonly #unpackr = new Unpackr({ ...options })
+
+  decode(message: Uint8Array, start: number): unknown {
+    if (start >= message.length) throw new RpcError('RPC_PROTOCOL', 'the message has no body')
+    range.start = start
+    range.end = message.length
+    try {
+      return this.#unpackr.unpack(message, range) as unknown
+    } catch (cause) {
+      throw new RpcError('RPC_PROTOCOL', 'the message body is not MessagePack', { cause })
+    }
+  }
+}
+
+class UntrustedDecoder implements BodyDecoder {
+  readonly #limits: DecodeLimits
+  readonly #inner = new TrustedDecoder()
+
+  constructor(limits: DecodeLimits) {
+    this.#limits = limits
+  }
+
+  decode(message: Uint8Array, start: number): unknown {
+    const wrong = preScan(message, start, message.length, this.#limits)
+    if (wrong !== undefined) {
+      throw new RpcError('RPC_PROTOCOL', `the message body is refused: ${wrong}`)
+    }
+    return this.#inner.decode(message, start)
+  }
+}
+
+/** For proven servers. */
+export const trustedDecoder = (): BodyDecoder => new TrustedDecoder()
+
+/** For everybody else: nothing is built before {@link preScan} has seen all of it. */
+export const untrustedDecoder = (limits: DecodeLimits): BodyDecoder => new UntrustedDecoder(limits)

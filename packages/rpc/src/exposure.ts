@@ -1,0 +1,140 @@
+import type { CallerKind } from './remote-types.ts'
+
+/** One callable method: where it is inside its target, and who may call it. */
+export interface ExposedMethod {
+  /** Component names from the target down. */
+  readonly path: readonly string[]
+  readonly name: string
+  /** Bits of {@link CALLER_BIT}. */
+  readonly callers: number
+}
+
+/** By `bag.use`. */
+export type ExposedMethods = ReadonlyMap<string, ExposedMethod>
+
+export const CALLER_BIT: Readonly<Record<CallerKind, number>> = { server: 1, player: 2, admin: 4 }
+
+type Table = Readonly<Record<string, unknown>>
+interface Tables {
+  readonly name?: string
+  readonly rpc?: Table
+  readonly components?: Readonly<Record<string, Tables & { readonly prototype?: object }>>
+}
+
+interface Compiled {
+  readonly rpc: unknown
+  readonly components: unknown
+  readonly methods: ExposedMethods
+}
+
+const MAX_COMPONENT_DEPTH = 8
+const compiled = new WeakMap<object, Compiled>()
+
+/**
+ * The methods of an object by its class's `static rpc` table and, through `static components`, those of
+ * its components. Compiled once per class, again when the class gets another table.
+ *
+ * @throws TypeError when a table names what is not a method, or gives a caller kind that does not exist.
+ */
+export function exposeByClass(target: object): ExposedMethods {
+  const type = target.constructor as (Tables & object) | undefined
+  if (type === undefined) throw new TypeError('the object has no class: give a table')
+  const known = compiled.get(type)
+  if (known !== undefined && known.rpc === type.rpc && known.components === type.components) {
+    return known.methods
+  }
+  const methods = new Map<string, ExposedMethod>()
+  addClass(methods, type, target, [], type.name ?? 'object')
+  if (methods.size === 0) {
+    throw new TypeError(`${type.name ?? 'the object'} has no rpc table: nothing to expose`)
+  }
+  compiled.set(type, { rpc: type.rpc, components: type.components, methods })
+  return methods
+}
+
+/** The methods of an object by a table given for it. @throws TypeError as {@link exposeByClass} does. */
+export function exposeByTable(target: object, table: object, name: string): ExposedMethods {
+  const methods = new Map<string, ExposedMethod>()
+  addTable(methods, table as Table, target, [], name)
+  return methods
+}
+
+/** Finds the object that holds the method now, components followed. `undefined` when it is not there. */
+export function holderOf(
+  target: object,
+  method: ExposedMethod,
+): Record<string, unknown> | undefined {
+  let holder = target as Record<string, unknown>
+  for (const name of method.path) {
+    const part = holder[name]
+    if (typeof part !== 'object' || part === null) return undefined
+    holder = part as Record<string, unknown>
+  }
+  return typeof holder[method.name] === 'function' ? holder : undefined
+}
+
+function addClass(
+  methods: Map<string, ExposedMethod>,
+  type: Tables,
+  holder: object | undefined,
+  path: readonly string[],
+  where: string,
+): void {
+  if (path.length > MAX_COMPONENT_DEPTH) {
+    throw new TypeError(`${where}: components nest deeper than ${MAX_COMPONENT_DEPTH}`)
+  }
+  if (type.rpc !== undefined) addTable(methods, type.rpc, holder, path, where)
+  for (const [name, part] of Object.entries(type.components ?? {})) {
+    if (part.rpc === undefined && part.components === undefined) continue
+    checkName(name, where)
+    // A component may be made later than its entity: then its class is what can be checked.
+    const instance = (holder as Record<string, unknown> | undefined)?.[name]
+    const partHolder = typeof instance === 'object' && instance !== null ? instance : part.prototype
+    addClass(methods, part, partHolder, [...path, name], `${where}.${name}`)
+  }
+}
+
+function addTable(
+  methods: Map<string, ExposedMethod>,
+  table: Table,
+  holder: object | undefined,
+  path: readonly string[],
+  where: string,
+): void {
+  for (const [name, callers] of Object.entries(table)) {
+    if (callers === undefined) continue
+    checkName(name, where)
+    if (typeof (holder as Record<string, unknown> | undefined)?.[name] !== 'function') {
+      throw new TypeError(`the rpc table of ${where} names "${name}", which is not a method of it`)
+    }
+    methods.set([...path, name].join('.'), {
+      path,
+      name,
+      callers: callerBits(callers, where, name),
+    })
+  }
+}
+
+/** Names no table may open: what every object has, and what would make a remote a promise. */
+function checkName(name: string, where: string): void {
+  if (isReservedName(name) || name.includes('.') || name === '') {
+    throw new TypeError(`the rpc table of ${where} names "${name}", which cannot be exposed`)
+  }
+}
+
+export function isReservedName(name: string): boolean {
+  return name in Object.prototype || name === 'then' || name === 'toJSON' || name === 'prototype'
+}
+
+function callerBits(callers: unknown, where: string, name: string): number {
+  let bits = 0
+  for (const caller of Array.isArray(callers) ? (callers as unknown[]) : [callers]) {
+    if (typeof caller !== 'string' || !Object.hasOwn(CALLER_BIT, caller)) {
+      throw new TypeError(
+        `the rpc table of ${where} opens "${name}" to "${String(caller)}", which is no caller kind`,
+      )
+    }
+    bits |= CALLER_BIT[caller as CallerKind]
+  }
+  return bits
+}

@@ -1,0 +1,356 @@
+import type { ByteReader } from './byte-reader.ts'
+import { enterCall, type CallContext } from './call-context.ts'
+import type { BodyDecoder } from './codec.ts'
+import { Timed } from './deadline-wheel.ts'
+import { errorReply } from './error-reply.ts'
+import { RpcError, type Executed, type RpcErrorCode } from './errors.ts'
+import { CALLER_BIT, exposeByClass, holderOf, type ExposedMethod } from './exposure.ts'
+import type { Link } from './link.ts'
+import type { RpcPeer } from './peer.ts'
+import type { Exposed, PeerHost } from './peer-host.ts'
+import type { CallerKind } from './remote-types.ts'
+import {
+  encodeError,
+  encodeReply,
+  FLAG,
+  MAX_NAME_BYTES,
+  MAX_ROUTE_BYTES,
+  MAX_ROUTES,
+} from './wire.ts'
+
+interface IncomingRoute {
+  readonly service: string
+  readonly method: string
+}
+
+const NOTIFY_ID = 0
+
+/** One call being handled: what `currentCall()` returns. */
+class IncomingCall extends Timed implements CallContext {
+  readonly peer: RpcPeer
+  readonly #host: PeerHost
+  readonly id: number
+  readonly deadline: number | undefined
+  #controller: AbortController | undefined
+  #ended: Error | undefined
+
+  constructor(peer: RpcPeer, host: PeerHost, id: number, deadline: number | undefined) {
+    super()
+    this.peer = peer
+    this.#host = host
+    this.id = id
+    this.deadline = deadline
+  }
+
+  get caller(): CallerKind {
+    return this.peer.caller
+  }
+
+  get nodeId(): string {
+    return this.peer.nodeId
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController()
+      if (this.#ended !== undefined) this.#controller.abort(this.#ended)
+      else if (this.deadline !== undefined) this.#host.wheel.add(this, this.deadline)
+    }
+    return this.#controller.signal
+  }
+
+  override expire(): void {
+    this.end(new RpcError('RPC_TIMEOUT', 'the deadline of the call has passed'))
+  }
+
+  /** Nobody waits for the answer any more. */
+  end(reason: Error): void {
+    this.#ended ??= reason
+    this.finish()
+    this.#controller?.abort(this.#ended)
+  }
+
+  finish(): void {
+    this.#host.wheel.remove(this)
+  }
+}
+
+/** The serving half of a peer: finds what a frame calls, checks that it may, runs it, answers. */
+export class IncomingCalls {
+  readonly #peer: RpcPeer
+  readonly #host: PeerHost
+  readonly #link: Link
+  readonly #decoder: BodyDecoder
+  readonly #callerBit: number
+  readonly #maxMessageBytes: number
+  readonly #maxRunning: number
+  /** Services of this link alone. */
+  readonly services: Map<string, Exposed> = new Map()
+  readonly #routes: IncomingRoute[] = []
+  readonly #running = new Map<number, IncomingCall>()
+  #runningCount = 0
+  #routeBytes = 0
+  #isClosed = false
+
+  constructor(
+    peer: RpcPeer,
+    host: PeerHost,
+    link: Link,
+    decoder: BodyDecoder,
+    maxMessageBytes: number,
+  ) {
+    this.#peer = peer
+    this.#host = host
+    this.#link = link
+    this.#decoder = decoder
+    this.#callerBit = CALLER_BIT[peer.caller]
+    this.#maxMessageBytes = maxMessageBytes
+    this.#maxRunning = peer.caller === 'player' ? host.maxRunningPerPlayer : Infinity
+  }
+
+  /** @returns Whether the announcement was in order. */
+  onRoute(reader: ByteReader): boolean {
+    const id = reader.varint()
+    const route = readRoute(reader)
+    if (reader.bad || reader.at !== reader.bytes.length) return false
+    if (id !== this.#routes.length || id >= MAX_ROUTES) return false
+    this.#routeBytes += reader.bytes.length
+    if (this.#routeBytes > 2 * MAX_ROUTE_BYTES) return false
+    this.#routes.push(route)
+    return true
+  }
+
+  /** @returns Whether the frame was well-formed; arguments that are not are answered. */
+  onCall(flags: number, reader: ByteReader): boolean {
+    const id = reader.u32()
+    const timeoutMs = reader.varint()
+    if (id === NOTIFY_ID) return false
+    this.#host.counters.callsReceived += 1
+    const deadline = timeoutMs === 0 ? undefined : this.#host.clock.now() + timeoutMs
+    return this.#receive(id, deadline, flags, reader)
+  }
+
+  /** @returns Whether the frame was well-formed. */
+  onNotify(flags: number, reader: ByteReader): boolean {
+    this.#host.counters.notifiesReceived += 1
+    return this.#receive(NOTIFY_ID, undefined, flags, reader)
+  }
+
+  onCancel(id: number): void {
+    this.#running.get(id)?.end(new RpcError('RPC_CLOSED', 'the caller cancelled the call'))
+  }
+
+  /** The link is gone: handlers are told, their answers are dropped. */
+  close(why: string): void {
+    this.#isClosed = true
+    const reason = new RpcError('RPC_CLOSED', `the caller is gone: ${why}`)
+    for (const call of this.#running.values()) call.end(reason)
+    this.#running.clear()
+  }
+
+  #receive(id: number, deadline: number | undefined, flags: number, reader: ByteReader): boolean {
+    const route = (flags & FLAG.inline) !== 0 ? readRoute(reader) : this.#routes[reader.varint()]
+    const entityId = (flags & FLAG.entity) !== 0 ? reader.string(MAX_NAME_BYTES) : undefined
+    if ((flags & FLAG.extras) !== 0) reader.raw(reader.varint())
+    if (reader.bad || route === undefined) return false
+    const call = new IncomingCall(this.#peer, this.#host, id, deadline)
+    const found = this.#find(route, entityId)
+    if (found instanceof RpcError) {
+      this.#refuse(call, found)
+      return true
+    }
+    if (this.#host.beforeDispatch !== undefined && !this.#askHook(call, route, entityId))
+      return true
+    let args: unknown
+    try {
+      args = this.#decoder.decode(reader.bytes, reader.at)
+    } catch (error) {
+      this.#host.counters.refusedMalformed += 1
+      this.#refuse(call, new RpcError('RPC_BAD_ARGUMENTS', (error as Error).message))
+      return true
+    }
+    if (!Array.isArray(args)) return false
+    this.#dispatch(call, found.holder, found.method, args)
+    return true
+  }
+
+  #askHook(call: IncomingCall, route: IncomingRoute, entityId: string | undefined): boolean {
+    const { service, method } = route
+    const isNotify = call.id === NOTIFY_ID
+    const peer = this.#peer
+    try {
+      const dispatch = { peer, caller: peer.caller, service, entityId, method, isNotify }
+      this.#host.beforeDispatch?.(dispatch)
+      return true
+    } catch (error) {
+      this.#host.counters.refusedByHook += 1
+      const { code, message, data } = errorReply(error, peer.caller)
+      this.#refuse(call, new RpcError(code, message, { data }))
+      return false
+    }
+  }
+
+  #find(
+    route: IncomingRoute,
+    entityId: string | undefined,
+  ): { holder: Record<string, unknown>; method: ExposedMethod } | RpcError {
+    const host = this.#host
+    const { counters } = host
+    const exposed = this.#exposed(route, entityId)
+    if (exposed instanceof RpcError) return exposed
+    const method = exposed.methods.get(route.method)
+    if (method === undefined) {
+      counters.refusedUnknown += 1
+      return refusal('RPC_UNKNOWN_METHOD', route, 'no such method is exposed')
+    }
+    if ((method.callers & this.#callerBit) === 0) {
+      counters.refusedForbidden += 1
+      return refusal('RPC_FORBIDDEN', route, `not open to a ${this.#peer.caller}`)
+    }
+    if (this.#runningCount >= this.#maxRunning) {
+      counters.refusedOverloaded += 1
+      return refusal('RPC_OVERLOADED', route, `${this.#runningCount} calls are running`)
+    }
+    if (host.isDraining) {
+      counters.refusedOverloaded += 1
+      return refusal('RPC_CLOSED', route, 'the node is stopping')
+    }
+    const holder = holderOf(exposed.target, method)
+    if (holder === undefined) {
+      counters.refusedUnknown += 1
+      return refusal('RPC_UNKNOWN_METHOD', route, 'the object has no such part now')
+    }
+    return { holder, method }
+  }
+
+  #exposed(route: IncomingRoute, entityId: string | undefined): Exposed | RpcError {
+    const host = this.#host
+    if (entityId === undefined) {
+      const exposed = this.services.get(route.service) ?? host.services.get(route.service)
+      if (exposed !== undefined) return exposed
+      host.counters.refusedUnknown += 1
+      return refusal('RPC_UNKNOWN_SERVICE', route, 'no such service is exposed')
+    }
+    if (this.#peer.caller === 'player') {
+      host.counters.refusedForbidden += 1
+      return refusal('RPC_FORBIDDEN', route, 'entities are not open to a player')
+    }
+    const target = host.entities.get(entityId)
+    if (target !== undefined) return { target, methods: exposeByClass(target) }
+    host.counters.refusedUnknown += 1
+    return refusal('RPC_UNKNOWN_ENTITY', route, `no entity ${entityId} is served here`)
+  }
+
+  #dispatch(
+    call: IncomingCall,
+    holder: Record<string, unknown>,
+    method: ExposedMethod,
+    args: unknown[],
+  ): void {
+    let result: unknown
+    const before = enterCall(call)
+    try {
+      result = (holder[method.name] as (...args: unknown[]) => unknown).apply(holder, args)
+    } catch (error) {
+      this.#fail(call, method, error)
+      return
+    } finally {
+      enterCall(before)
+    }
+    if (isThenable(result)) this.#await(call, method, result)
+    else this.#answer(call, method, result)
+  }
+
+  #await(call: IncomingCall, method: ExposedMethod, result: PromiseLike<unknown>): void {
+    const { counters } = this.#host
+    this.#runningCount += 1
+    counters.runningCalls += 1
+    // A notification has no id to be cancelled by; a second one of the same id replaces the first here.
+    if (call.id !== NOTIFY_ID) this.#running.set(call.id, call)
+    const ended = (): void => {
+      this.#runningCount -= 1
+      counters.runningCalls -= 1
+      if (this.#running.get(call.id) === call) this.#running.delete(call.id)
+    }
+    result.then(
+      (value) => {
+        ended()
+        this.#answer(call, method, value)
+      },
+      (error: unknown) => {
+        ended()
+        this.#fail(call, method, error)
+      },
+    )
+  }
+
+  #answer(call: IncomingCall, method: ExposedMethod, result: unknown): void {
+    call.finish()
+    if (call.id === NOTIFY_ID || this.#isClosed) return
+    try {
+      if (typeof result === 'object' && result !== null && Symbol.asyncIterator in result) {
+        throw new TypeError('streams cannot be sent')
+      }
+      const frame = encodeReply(call.id, result)
+      if (frame.length > this.#maxMessageBytes) {
+        throw new RangeError(`${frame.length} bytes, ${this.#maxMessageBytes} are accepted`)
+      }
+      this.#link.send(frame)
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      this.#host.logger.warn('rpc result cannot be sent', { method: method.name, reason })
+      const code = error instanceof RangeError ? 'RPC_TOO_LARGE' : 'RPC_BAD_REPLY'
+      this.#sendError(call.id, 'yes', code, `the result cannot be sent: ${reason}`, undefined)
+    }
+  }
+
+  #fail(call: IncomingCall, method: ExposedMethod, error: unknown): void {
+    call.finish()
+    const reply = errorReply(error, this.#peer.caller)
+    if (call.id === NOTIFY_ID || reply.code === 'RPC_INTERNAL') {
+      this.#host.logger.warn('rpc handler failed', { method: method.name, error })
+    }
+    if (call.id !== NOTIFY_ID && !this.#isClosed) {
+      this.#sendError(call.id, 'yes', reply.code, reply.message, reply.data)
+    }
+  }
+
+  #refuse(call: IncomingCall, error: RpcError): void {
+    if (call.id === NOTIFY_ID) {
+      this.#host.counters.droppedNotifies += 1
+      this.#host.logger.debug('rpc notification refused', { reason: error.message })
+      return
+    }
+    this.#sendError(call.id, 'no', error.code, error.message, error.data)
+  }
+
+  #sendError(id: number, executed: Executed, code: string, message: string, data: unknown): void {
+    let frame: Uint8Array
+    try {
+      frame = encodeError(id, executed, code, message, data)
+      if (frame.length > this.#maxMessageBytes)
+        frame = encodeError(id, executed, code, message, undefined)
+    } catch {
+      frame = encodeError(id, executed, code, message, undefined)
+    }
+    this.#link.send(frame)
+  }
+}
+
+function readRoute(reader: ByteReader): IncomingRoute {
+  const service = reader.string(MAX_NAME_BYTES)
+  const method = reader.string(MAX_NAME_BYTES)
+  return { service, method }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    typeof (value as { then?: unknown }).then === 'function'
+  )
+}
+
+function refusal(code: RpcErrorCode, route: IncomingRoute, why: string): RpcError {
+  return new RpcError(code, `${route.service || 'entity'}.${route.method}: ${why}`)
+}

@@ -1,0 +1,1 @@
+export { memoryNetwork, type MemoryNetwork } from './transports/memory.ts'

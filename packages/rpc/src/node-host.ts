@@ -1,0 +1,81 @@
+import type { Clock } from './clock.ts'
+import { trustedDecoder, untrustedDecoder } from './codec.ts'
+import { Counters } from './counters.ts'
+import { DeadlineWheel } from './deadline-wheel.ts'
+import type { Link } from './link.ts'
+import { silentLogger, type Logger } from './logger.ts'
+import { positive } from './options.ts'
+import { makePeer, type PeerFacts, type RpcPeer } from './peer.ts'
+import type { Dispatch, Exposed, PeerHost } from './peer-host.ts'
+import { DECODE_LIMITS, DIALLED_DECODE_LIMITS, type DecodeLimits } from './pre-scan.ts'
+
+export type VirtualLinkHandler = (link: Link, meta: unknown, peer: RpcPeer) => void
+
+interface NodeHostOptions {
+  readonly defaultTimeoutMs?: number
+  readonly maxPendingPerPeer?: number
+  readonly maxRunningPerPlayer?: number
+  readonly playerLimits?: Partial<DecodeLimits>
+  readonly beforeDispatch?: (call: Dispatch) => void
+  readonly logger?: Logger
+}
+
+/** What peers need of their node. */
+export class NodeHost implements PeerHost {
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly wheel: DeadlineWheel
+  readonly counters: Counters = new Counters()
+  readonly decoders: PeerHost['decoders']
+  readonly services: Map<string, Exposed> = new Map()
+  readonly entities: Map<string, object> = new Map()
+  readonly peers: Set<RpcPeer> = new Set()
+  readonly defaultTimeoutMs: number
+  readonly maxPending: number
+  readonly maxRunningPerPlayer: number
+  readonly beforeDispatch: ((call: Dispatch) => void) | undefined
+  virtualLinkHandler: VirtualLinkHandler | undefined
+  isDraining = false
+  readonly #onClosed: (peer: RpcPeer) => void
+
+  constructor(options: NodeHostOptions, clock: Clock, onClosed: (peer: RpcPeer) => void) {
+    this.clock = clock
+    this.logger = options.logger ?? silentLogger
+    this.wheel = new DeadlineWheel(clock)
+    this.defaultTimeoutMs = positive('defaultTimeoutMs', options.defaultTimeoutMs ?? 3000)
+    this.maxPending = positive('maxPendingPerPeer', options.maxPendingPerPeer ?? 1_000_000)
+    this.maxRunningPerPlayer = positive('maxRunningPerPlayer', options.maxRunningPerPlayer ?? 256)
+    this.beforeDispatch = options.beforeDispatch
+    this.decoders = {
+      server: trustedDecoder(),
+      dialled: untrustedDecoder(DIALLED_DECODE_LIMITS),
+      player: untrustedDecoder({ ...DECODE_LIMITS, ...options.playerLimits }),
+    }
+    this.#onClosed = onClosed
+  }
+
+  adopt(link: Link, facts: PeerFacts): RpcPeer {
+    const peer = makePeer(this, link, facts)
+    this.peers.add(peer)
+    return peer
+  }
+
+  onPeerClosed(peer: RpcPeer): void {
+    this.peers.delete(peer)
+    this.#onClosed(peer)
+  }
+
+  /** Resolves when no handler runs, or after the timeout. */
+  drained(timeoutMs: number): Promise<void> {
+    if (this.counters.runningCalls === 0) return Promise.resolve()
+    const until = this.clock.now() + timeoutMs
+    return new Promise((resolve) => {
+      const look = (): void => {
+        const wait = until - this.clock.now()
+        if (this.counters.runningCalls === 0 || wait <= 0) resolve()
+        else this.clock.setTimer(Math.min(wait, 10), look)
+      }
+      look()
+    })
+  }
+}

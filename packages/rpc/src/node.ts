@@ -1,0 +1,1 @@
+export { clusterKey } from './cluster-key.ts'

@@ -1,0 +1,291 @@
+import { callHere } from './call-context.ts'
+import { timeoutOf, type CallOptions, type CallTarget } from './call-target.ts'
+import type { BodyDecoder } from './codec.ts'
+import { Timed } from './deadline-wheel.ts'
+import { RpcError } from './errors.ts'
+import type { Link } from './link.ts'
+import type { PeerHost } from './peer-host.ts'
+import type { ByteReader } from './byte-reader.ts'
+import {
+  decodeExecuted,
+  encodeCall,
+  encodeIdFrame,
+  encodeNotifyFrame,
+  encodeRoute,
+  FLAG,
+  KIND,
+  MAX_NAME_BYTES,
+  MAX_ROUTE_BYTES,
+  MAX_ROUTES,
+  type Route,
+} from './wire.ts'
+
+/** Calls are refused above this while the other end is slow, well before the link itself would close. */
+const OVERLOAD_BYTES = 512 * 1024
+const MAX_ERROR_TEXT_BYTES = 64 * 1024
+
+class PendingCall extends Timed {
+  readonly id: number
+  readonly #calls: OutgoingCalls
+  readonly route: Route
+  resolve!: (value: unknown) => void
+  reject!: (error: unknown) => void
+  signal: AbortSignal | undefined
+
+  constructor(id: number, calls: OutgoingCalls, route: Route) {
+    super()
+    this.id = id
+    this.#calls = calls
+    this.route = route
+  }
+
+  override expire(): void {
+    this.#calls.expire(this)
+  }
+
+  /** The signal fired. */
+  handleEvent(): void {
+    this.#calls.abort(this)
+  }
+}
+
+/** The calling half of a peer: numbers routes and calls, and ends each call exactly once. */
+export class OutgoingCalls implements CallTarget {
+  readonly #host: PeerHost
+  readonly #link: Link
+  readonly #decoder: BodyDecoder
+  /** What the other end accepts. */
+  readonly #maxMessageBytes: number
+  readonly #pending = new Map<number, PendingCall>()
+  readonly #routes = new Map<string, number>()
+  #routeBytes = 0
+  #lastId = 0
+  #congested = false
+  #closed: string | undefined
+
+  constructor(host: PeerHost, link: Link, decoder: BodyDecoder, maxMessageBytes: number) {
+    this.#host = host
+    this.#link = link
+    this.#decoder = decoder
+    this.#maxMessageBytes = maxMessageBytes
+  }
+
+  call(
+    route: Route,
+    entity: Uint8Array | undefined,
+    args: readonly unknown[],
+    options: CallOptions | undefined,
+  ): Promise<unknown> {
+    const host = this.#host
+    const signal = options?.signal
+    if (signal?.aborted) return Promise.reject(signal.reason as Error)
+    let timeoutMs: number
+    try {
+      timeoutMs = timeoutOf(options, host.defaultTimeoutMs)
+      // A call made while handling a call ends with it.
+      const until = callHere()?.deadline
+      if (until !== undefined) timeoutMs = Math.min(timeoutMs, until - host.clock.now())
+      this.#checkReady(route, timeoutMs)
+    } catch (error) {
+      return Promise.reject(error as Error)
+    }
+
+    let id = this.#lastId
+    do id = id === 0xffffffff ? 1 : id + 1
+    while (this.#pending.has(id))
+    this.#lastId = id
+
+    let frame: Uint8Array
+    try {
+      const routeId = this.#routeId(route)
+      frame = encodeCall(id, Math.ceil(timeoutMs), routeId, route, entity, args)
+      this.#checkSize(route, frame.length)
+    } catch (error) {
+      return Promise.reject(asEncodeError(route, error))
+    }
+
+    const call = new PendingCall(id, this, route)
+    const promise = new Promise((resolve, reject) => {
+      call.resolve = resolve
+      call.reject = reject
+    })
+    this.#pending.set(id, call)
+    host.counters.pendingCalls += 1
+    host.counters.callsSent += 1
+    host.wheel.add(call, host.clock.now() + timeoutMs)
+    if (signal !== undefined) {
+      call.signal = signal
+      signal.addEventListener('abort', call)
+    }
+    if (!this.#link.send(frame)) this.#congested = true
+    return promise
+  }
+
+  notify(
+    route: Route,
+    entity: Uint8Array | undefined,
+    args: readonly unknown[],
+    unreliable: boolean,
+  ): boolean {
+    const { counters } = this.#host
+    if (this.#closed !== undefined || this.#isOverloaded()) {
+      counters.droppedNotifies += 1
+      return false
+    }
+    try {
+      if (unreliable && this.#link.sendUnreliable !== undefined) {
+        // A number could arrive before the frame that gives it.
+        const frame = encodeNotifyFrame(-1, route, entity, args)
+        this.#checkSize(route, frame.length)
+        counters.notifiesSent += 1
+        return this.#link.sendUnreliable(frame)
+      }
+      const routeId = this.#routeId(route)
+      const frame = encodeNotifyFrame(routeId, route, entity, args)
+      this.#checkSize(route, frame.length)
+      counters.notifiesSent += 1
+      if (!this.#link.send(frame)) this.#congested = true
+      return true
+    } catch (error) {
+      throw asEncodeError(route, error)
+    }
+  }
+
+  /** @returns Whether the frame was well-formed; a result that cannot be read ends its call. */
+  onReply(flags: number, reader: ByteReader): boolean {
+    const id = reader.u32()
+    if (reader.bad) return false
+    const call = this.#take(id)
+    if (call === undefined) return true
+    if ((flags & FLAG.void) !== 0) {
+      call.resolve(undefined)
+      return true
+    }
+    try {
+      call.resolve(this.#decoder.decode(reader.bytes, reader.at))
+    } catch (cause) {
+      const text = `the answer of ${nameOf(call.route)} cannot be read`
+      call.reject(new RpcError('RPC_BAD_REPLY', text, { executed: 'yes', cause }))
+    }
+    return true
+  }
+
+  /** @returns Whether the frame was well-formed. */
+  onError(flags: number, reader: ByteReader): boolean {
+    const id = reader.u32()
+    const executed = decodeExecuted(reader.u8())
+    const code = reader.string(MAX_NAME_BYTES)
+    const message = reader.string(MAX_ERROR_TEXT_BYTES)
+    if (reader.bad) return false
+    const call = this.#take(id)
+    if (call === undefined) return true
+    let data: unknown
+    if ((flags & FLAG.data) !== 0) {
+      try {
+        data = this.#decoder.decode(reader.bytes, reader.at)
+      } catch {
+        // The error itself is worth more than its data.
+      }
+    }
+    call.reject(new RpcError(code, message, { executed, data }))
+    return true
+  }
+
+  onDrain(): void {
+    this.#congested = false
+  }
+
+  expire(call: PendingCall): void {
+    if (!this.#remove(call)) return
+    this.#host.counters.timeouts += 1
+    const text = `${nameOf(call.route)} at ${this.#link.remote} gave no answer in time`
+    call.reject(new RpcError('RPC_TIMEOUT', text, { executed: 'maybe' }))
+  }
+
+  abort(call: PendingCall): void {
+    if (!this.#remove(call)) return
+    this.#link.send(encodeIdFrame(KIND.cancel, call.id))
+    call.reject(call.signal?.reason)
+  }
+
+  /** The link is gone: every call ends now. */
+  close(why: string): void {
+    if (this.#closed !== undefined) return
+    this.#closed = why
+    const calls = [...this.#pending.values()]
+    for (const call of calls) {
+      if (!this.#remove(call)) continue
+      this.#host.counters.lost += 1
+      const text = `${nameOf(call.route)} at ${this.#link.remote}: ${why}`
+      call.reject(new RpcError('RPC_CLOSED', text, { executed: 'maybe' }))
+    }
+  }
+
+  get pending(): number {
+    return this.#pending.size
+  }
+
+  #checkReady(route: Route, timeoutMs: number): void {
+    if (this.#closed !== undefined) {
+      throw new RpcError('RPC_CLOSED', `${nameOf(route)} at ${this.#link.remote}: ${this.#closed}`)
+    }
+    if (timeoutMs <= 0) {
+      throw new RpcError('RPC_TIMEOUT', `${nameOf(route)}: the caller's own deadline has passed`)
+    }
+    if (this.#isOverloaded() || this.#pending.size >= this.#host.maxPending) {
+      const text = `${nameOf(route)}: ${this.#link.remote} does not keep up, ${this.#pending.size} calls wait`
+      throw new RpcError('RPC_OVERLOADED', text)
+    }
+  }
+
+  #isOverloaded(): boolean {
+    return this.#congested && this.#link.bufferedBytes >= OVERLOAD_BYTES
+  }
+
+  #checkSize(route: Route, bytes: number): void {
+    if (bytes <= this.#maxMessageBytes) return
+    const text = `${nameOf(route)}: ${bytes} bytes of arguments, ${this.#maxMessageBytes} are accepted`
+    throw new RpcError('RPC_TOO_LARGE', text)
+  }
+
+  /** Announces a route before its first use; -1 once the table is full. */
+  #routeId(route: Route): number {
+    const known = this.#routes.get(route.key)
+    if (known !== undefined) return known
+    const id = this.#routes.size
+    if (id >= MAX_ROUTES || this.#routeBytes + route.bytes.length > MAX_ROUTE_BYTES) return -1
+    this.#routes.set(route.key, id)
+    this.#routeBytes += route.bytes.length
+    this.#link.send(encodeRoute(id, route))
+    return id
+  }
+
+  #take(id: number): PendingCall | undefined {
+    const call = this.#pending.get(id)
+    if (call === undefined) {
+      this.#host.counters.lateReplies += 1
+      return undefined
+    }
+    this.#remove(call)
+    return call
+  }
+
+  /** Whether the call was still pending: who gets `true` settles it. */
+  #remove(call: PendingCall): boolean {
+    if (!this.#pending.delete(call.id)) return false
+    this.#host.counters.pendingCalls -= 1
+    this.#host.wheel.remove(call)
+    call.signal?.removeEventListener('abort', call)
+    return true
+  }
+}
+
+export const nameOf = (route: Route): string =>
+  `${route.service === '' ? 'entity' : route.service}.${route.method}`
+
+function asEncodeError(route: Route, error: unknown): RpcError {
+  if (error instanceof RpcError) return error
+  const reason = error instanceof Error ? error.message : String(error)
+  const text = `${nameOf(route)}: the arguments cannot be sent: ${reason}`
+  return new RpcError('RPC_BAD_ARGUMENTS', text, { cause: error })
+}

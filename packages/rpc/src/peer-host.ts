@@ -1,0 +1,53 @@
+import type { Clock } from './clock.ts'
+import type { BodyDecoder } from './codec.ts'
+import type { Counters } from './counters.ts'
+import type { DeadlineWheel } from './deadline-wheel.ts'
+import type { ExposedMethods } from './exposure.ts'
+import type { Link } from './link.ts'
+import type { Logger } from './logger.ts'
+import type { RpcPeer } from './peer.ts'
+import type { CallerKind } from './remote-types.ts'
+
+/** A call about to reach its handler. Valid only during `beforeDispatch`. */
+export interface Dispatch {
+  readonly peer: RpcPeer
+  readonly caller: CallerKind
+  /** The service's name; empty for an entity. */
+  readonly service: string
+  readonly entityId: string | undefined
+  /** `bag.use`: components, then the method. */
+  readonly method: string
+  readonly isNotify: boolean
+}
+
+/** An object that can be called, with the methods it opens. */
+export interface Exposed {
+  readonly target: object
+  readonly methods: ExposedMethods
+}
+
+/** By who sent the bytes: a proven server, a peer this node dialled itself, anybody. */
+interface Decoders {
+  readonly server: BodyDecoder
+  readonly dialled: BodyDecoder
+  readonly player: BodyDecoder
+}
+
+/** What the peers of one node share. */
+export interface PeerHost {
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly wheel: DeadlineWheel
+  readonly counters: Counters
+  readonly decoders: Decoders
+  readonly services: ReadonlyMap<string, Exposed>
+  readonly entities: ReadonlyMap<string, object>
+  readonly defaultTimeoutMs: number
+  readonly maxPending: number
+  readonly maxRunningPerPlayer: number
+  /** The node is stopping: calls are refused. */
+  readonly isDraining: boolean
+  readonly beforeDispatch: ((call: Dispatch) => void) | undefined
+  readonly virtualLinkHandler: ((link: Link, meta: unknown, peer: RpcPeer) => void) | undefined
+  onPeerClosed(peer: RpcPeer): void
+}

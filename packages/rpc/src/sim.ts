@@ -1,0 +1,1 @@
+export { SimNetwork, type SimHost, type SimNetworkOptions } from './transports/sim.ts'

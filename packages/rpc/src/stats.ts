@@ -1,0 +1,33 @@
+/** Counters since the node was made, and what is open now. */
+export interface RpcStats {
+  /** Open links with RPC on them, attached ones included. */
+  readonly peers: number
+  readonly virtualLinks: number
+  /** Calls waiting for their answer. */
+  readonly pendingCalls: number
+  /** Calls whose handler has not finished. */
+  readonly runningCalls: number
+  readonly callsSent: number
+  readonly notifiesSent: number
+  readonly callsReceived: number
+  readonly notifiesReceived: number
+  readonly timeouts: number
+  /** Calls that ended with their link. */
+  readonly lost: number
+  /** Answers to calls that had already ended. */
+  readonly lateReplies: number
+  /** Calls refused before dispatch: not open to the caller, unknown, malformed, overloaded, or by `beforeDispatch`. */
+  readonly refusedForbidden: number
+  readonly refusedUnknown: number
+  readonly refusedMalformed: number
+  readonly refusedOverloaded: number
+  readonly refusedByHook: number
+  /** Notifications that could not be sent or were refused here. */
+  readonly droppedNotifies: number
+  /** Peers that claimed a kind they could not prove. */
+  readonly unauthorized: number
+  /** Links closed for bytes that no correct peer sends. */
+  readonly protocolErrors: number
+  /** Links closed because nothing was heard of the other end. */
+  readonly unresponsive: number
+}

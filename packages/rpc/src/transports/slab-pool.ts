@@ -1,0 +1,26 @@
+const SMALL_BYTES = 4 * 1024
+/** What one write carries at most; also the largest WebSocket message. */
+export const SLAB_BYTES: number = 64 * 1024
+const KEPT_SMALL = 256
+const KEPT_LARGE = 64
+
+/** Write buffers shared by the links of one transport: a link holds one only while it has something to send. */
+export class SlabPool {
+  readonly #small: Uint8Array[] = []
+  readonly #large: Uint8Array[] = []
+
+  /** A buffer for at least that many bytes: of one of the two sizes, or made to measure. */
+  take(bytes: number): Uint8Array {
+    if (bytes <= SMALL_BYTES) return this.#small.pop() ?? new Uint8Array(SMALL_BYTES)
+    if (bytes <= SLAB_BYTES) return this.#large.pop() ?? new Uint8Array(SLAB_BYTES)
+    return new Uint8Array(bytes)
+  }
+
+  give(slab: Uint8Array): void {
+    if (slab.length === SMALL_BYTES) {
+      if (this.#small.length < KEPT_SMALL) this.#small.push(slab)
+    } else if (slab.length === SLAB_BYTES && this.#large.length < KEPT_LARGE) {
+      this.#large.push(slab)
+    }
+  }
+}

@@ -1,0 +1,152 @@
+import { connect, createServer, type Server, type Socket } from 'node:net'
+import { systemClock } from '../clock.ts'
+import { CLOSE } from '../close-codes.ts'
+import { RpcError } from '../errors.ts'
+import type { Link, LinkOptions, Listener, Transport } from '../link.ts'
+import type { Piece } from './batch-writer.ts'
+import { hostAndPort, urlOf } from './host-and-port.ts'
+import { SlabPool } from './slab-pool.ts'
+import { StreamLink, type ByteStream } from './stream-link.ts'
+
+/** TCP for Node. URLs: `tcp://host:port`; listen on port 0 for a free one. */
+export function tcp(): Transport & { abort(): void } {
+  return new TcpTransport()
+}
+
+class TcpStream implements ByteStream {
+  readonly #socket: Socket
+
+  constructor(socket: Socket) {
+    this.#socket = socket
+  }
+
+  write(pieces: readonly Piece[], left: () => void): void {
+    const socket = this.#socket
+    // Corked pieces leave in one writev.
+    if (pieces.length > 1) socket.cork()
+    pieces.forEach((piece, i) =>
+      socket.write(piece.bytes, i < pieces.length - 1 ? undefined : left),
+    )
+    if (pieces.length > 1) socket.uncork()
+  }
+
+  pause(): void {
+    this.#socket.pause()
+  }
+
+  resume(): void {
+    this.#socket.resume()
+  }
+
+  end(): void {
+    this.#socket.end()
+  }
+
+  destroy(): void {
+    this.#socket.resetAndDestroy()
+  }
+}
+
+class TcpTransport implements Transport {
+  readonly scheme: string = 'tcp'
+  readonly #pool = new SlabPool()
+  readonly #links = new Set<StreamLink>()
+  readonly #servers = new Set<Server>()
+  readonly #dialing = new Set<Socket>()
+
+  dial(url: string, options: LinkOptions & { readonly signal: AbortSignal }): Promise<Link> {
+    const { signal } = options
+    const address = hostAndPort(url)
+    if (signal.aborted) return Promise.reject(signal.reason as Error)
+    if (address === undefined) {
+      return Promise.reject(new RpcError('RPC_CONNECT_FAILED', `${url} is no address`))
+    }
+    return new Promise((resolve, reject) => {
+      const socket = connect({ ...address, noDelay: true })
+      this.#dialing.add(socket)
+      const settle = (): void => {
+        this.#dialing.delete(socket)
+        signal.removeEventListener('abort', abort)
+        socket.removeListener('error', refuse)
+        socket.removeListener('close', refuse)
+      }
+      const refuse = (cause?: unknown): void => {
+        settle()
+        const why = (cause as { code?: string } | undefined)?.code ?? 'closed'
+        // A second error, after the first was told, has nobody to tell.
+        socket.on('error', () => {})
+        reject(new RpcError('RPC_CONNECT_FAILED', `${url}: ${why}`, { cause }))
+      }
+      const abort = (): void => {
+        settle()
+        socket.on('error', () => {})
+        socket.destroy()
+        reject(signal.reason as Error)
+      }
+      signal.addEventListener('abort', abort)
+      socket.on('error', refuse)
+      socket.on('close', refuse)
+      socket.once('connect', () => {
+        settle()
+        resolve(this.#link(url, socket, options))
+      })
+    })
+  }
+
+  listen(url: string, options: LinkOptions, onLink: (link: Link) => void): Promise<Listener> {
+    const address = hostAndPort(url)
+    if (address === undefined) {
+      return Promise.reject(new RpcError('RPC_LISTEN_FAILED', `${url} is no address`))
+    }
+    const clock = options.clock ?? systemClock
+    return new Promise((resolve, reject) => {
+      const server = createServer({ noDelay: true }, (socket) => {
+        const { remoteAddress = '0.0.0.0', remotePort = 0 } = socket
+        onLink(this.#link(urlOf('tcp', remoteAddress, remotePort), socket, options))
+      })
+      const refuse = (cause: NodeJS.ErrnoException): void => {
+        reject(new RpcError('RPC_LISTEN_FAILED', `${url}: ${cause.code}`, { cause }))
+      }
+      server.on('error', refuse)
+      server.listen(address, () => {
+        this.#servers.add(server)
+        const bound = server.address()
+        const port = typeof bound === 'object' && bound !== null ? bound.port : address.port
+        let closing: Promise<void> | undefined
+        resolve({
+          url: urlOf('tcp', address.host, port),
+          // Does not wait for open links, as the server's own callback would.
+          close: () =>
+            (closing ??= new Promise((closed) => {
+              this.#servers.delete(server)
+              server.close()
+              clock.defer(closed)
+            })),
+        })
+      })
+    })
+  }
+
+  abort(): void {
+    for (const server of this.#servers) server.close()
+    this.#servers.clear()
+    for (const socket of this.#dialing) socket.destroy()
+    for (const link of this.#links) link.reset(CLOSE.lost, 'aborted')
+  }
+
+  #link(remote: string, socket: Socket, options: LinkOptions): StreamLink {
+    const link = new StreamLink(remote, new TcpStream(socket), this.#pool, options)
+    this.#links.add(link)
+    let why = 'the other end went away'
+    socket.on('data', (chunk) => link.feed(chunk as Buffer))
+    socket.on('end', () => link.ended(why))
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      why = error.code ?? error.message
+    })
+    socket.on('close', () => {
+      this.#links.delete(link)
+      link.ended(why)
+    })
+    return link
+  }
+}

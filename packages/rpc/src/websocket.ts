@@ -1,0 +1,1 @@
+export { websocket } from './transports/websocket.ts'

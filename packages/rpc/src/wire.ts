@@ -1,0 +1,221 @@
+import {
+  concat,
+  encodeString,
+  putBytes,
+  putU32,
+  putVarint,
+  utf8,
+  varintSize,
+} from './byte-writer.ts'
+import { encodeBehind } from './codec.ts'
+
+/** The protocol this package speaks; see PROTOCOL.md. */
+export const PROTOCOL_VERSION = 1
+
+/** What a frame is: the low five bits of its first byte. */
+export const KIND = {
+  hello: 1,
+  challenge: 2,
+  proof: 3,
+  welcome: 4,
+  route: 5,
+  call: 6,
+  notify: 7,
+  reply: 8,
+  error: 9,
+  cancel: 10,
+  ping: 11,
+  pong: 12,
+  open: 13,
+  data: 14,
+  close: 15,
+} as const
+
+export const KIND_MASK = 0x1f
+
+/** The high three bits, by kind. */
+export const FLAG = {
+  /** call, notify: the route is spelled out instead of numbered. */
+  inline: 0x20,
+  /** call, notify: an entity id follows the route. */
+  entity: 0x40,
+  /** call, notify: a length and that many bytes follow, which a receiver may skip. */
+  extras: 0x80,
+  /** reply: the result is undefined, there is no body. */
+  void: 0x20,
+  /** error: data follows. */
+  data: 0x20,
+  /** open, data, close: the virtual link is one that the receiver opened. */
+  yours: 0x20,
+  /** data: sent on the state lane. */
+  state: 0x40,
+} as const
+
+/** Longest service name, method path, entity id; in bytes. */
+export const MAX_NAME_BYTES = 255
+/** Routes one end may number on one link; further ones are spelled out each time. */
+export const MAX_ROUTES = 1024
+export const MAX_ROUTE_BYTES = 65_536
+
+const EXECUTED = ['no', 'maybe', 'yes'] as const
+
+/** Names one remote method. Made once per remote method, shared by all its calls. */
+export interface Route {
+  /** Empty for entities. */
+  readonly service: string
+  /** `bag.use`: components, then the method. */
+  readonly method: string
+  readonly key: string
+  readonly bytes: Uint8Array
+}
+
+export function makeRoute(service: string, method: string): Route {
+  for (const name of [service, method]) {
+    if (utf8(name).length > MAX_NAME_BYTES) {
+      throw new RangeError(`a name longer than ${MAX_NAME_BYTES} bytes: ${name.slice(0, 32)}…`)
+    }
+  }
+  return {
+    service,
+    method,
+    key: `${service}\n${method}`,
+    bytes: concat(encodeString(service), encodeString(method)),
+  }
+}
+
+/** An entity id as frames carry it. */
+export function encodeEntityId(id: string): Uint8Array {
+  if (id === '' || utf8(id).length > MAX_NAME_BYTES) {
+    throw new RangeError(`an entity id must have 1 to ${MAX_NAME_BYTES} bytes, got "${id}"`)
+  }
+  return encodeString(id)
+}
+
+export function encodeRoute(id: number, route: Route): Uint8Array {
+  const out = new Uint8Array(1 + varintSize(id) + route.bytes.length)
+  out[0] = KIND.route
+  putBytes(out, putVarint(out, 1, id), route.bytes)
+  return out
+}
+
+// The frames below are valid until the next encode: they are sent at once.
+
+/** @param routeId - Its number on this link, or -1 to spell it out. */
+export function encodeCall(
+  callId: number,
+  timeoutMs: number,
+  routeId: number,
+  route: Route,
+  entity: Uint8Array | undefined,
+  args: readonly unknown[],
+): Uint8Array {
+  const size = 5 + varintSize(timeoutMs) + targetSize(routeId, route, entity)
+  const out = encodeBehind(size, args)
+  out[0] = KIND.call | targetFlags(routeId, entity)
+  const at = putVarint(out, putU32(out, 1, callId), timeoutMs)
+  putTarget(out, at, routeId, route, entity)
+  return out
+}
+
+export function encodeNotifyFrame(
+  routeId: number,
+  route: Route,
+  entity: Uint8Array | undefined,
+  args: readonly unknown[],
+): Uint8Array {
+  const out = encodeBehind(1 + targetSize(routeId, route, entity), args)
+  out[0] = KIND.notify | targetFlags(routeId, entity)
+  putTarget(out, 1, routeId, route, entity)
+  return out
+}
+
+/**
+ * A self-contained one-way frame, valid on any RPC link: what a multicast encodes once and sends to many.
+ *
+ * @param method - A method, or `component.method`.
+ */
+export function encodeNotify(
+  service: string,
+  method: string,
+  args: readonly unknown[],
+): Uint8Array {
+  return Uint8Array.prototype.slice.call(
+    encodeNotifyFrame(-1, makeRoute(service, method), undefined, args),
+  )
+}
+
+export function encodeReply(callId: number, result: unknown): Uint8Array {
+  if (result === undefined) return encodeIdFrame(KIND.reply | FLAG.void, callId)
+  const out = encodeBehind(5, result)
+  out[0] = KIND.reply
+  putU32(out, 1, callId)
+  return out
+}
+
+export function encodeError(
+  callId: number,
+  executed: (typeof EXECUTED)[number],
+  code: string,
+  message: string,
+  data: unknown,
+): Uint8Array {
+  const codeBytes = encodeString(code)
+  const messageBytes = encodeString(message)
+  const size = 6 + codeBytes.length + messageBytes.length
+  const out = data === undefined ? new Uint8Array(size) : encodeBehind(size, data)
+  out[0] = KIND.error | (data === undefined ? 0 : FLAG.data)
+  putU32(out, 1, callId)
+  out[5] = EXECUTED.indexOf(executed)
+  out.set(codeBytes, 6)
+  out.set(messageBytes, 6 + codeBytes.length)
+  return out
+}
+
+export const decodeExecuted = (value: number): (typeof EXECUTED)[number] =>
+  EXECUTED[value] ?? 'maybe'
+
+/** Frames that are an id and nothing else: cancel, ping, pong, a void reply. */
+export function encodeIdFrame(first: number, id: number): Uint8Array {
+  const out = new Uint8Array(5)
+  out[0] = first
+  putU32(out, 1, id)
+  return out
+}
+
+export function encodeOpen(id: number, meta: unknown): Uint8Array {
+  const out = encodeBehind(5, meta)
+  out[0] = KIND.open
+  putU32(out, 1, id)
+  return out
+}
+
+export function encodeClose(flags: number, id: number, code: number, reason: string): Uint8Array {
+  const text = encodeString(reason)
+  const out = new Uint8Array(7 + text.length)
+  out[0] = KIND.close | flags
+  putU32(out, 1, id)
+  out[5] = code
+  out[6] = code >>> 8
+  out.set(text, 7)
+  return out
+}
+
+function targetFlags(routeId: number, entity: Uint8Array | undefined): number {
+  return (routeId < 0 ? FLAG.inline : 0) | (entity === undefined ? 0 : FLAG.entity)
+}
+
+function targetSize(routeId: number, route: Route, entity: Uint8Array | undefined): number {
+  const named = routeId < 0 ? route.bytes.length : varintSize(routeId)
+  return entity === undefined ? named : named + entity.length
+}
+
+function putTarget(
+  out: Uint8Array,
+  at: number,
+  routeId: number,
+  route: Route,
+  entity: Uint8Array | undefined,
+): void {
+  const next = routeId < 0 ? putBytes(out, at, route.bytes) : putVarint(out, at, routeId)
+  if (entity !== undefined) putBytes(out, next, entity)
+}

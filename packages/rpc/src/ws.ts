@@ -1,0 +1,1 @@
+export { ws, type WsOptions } from './transports/ws.ts'
