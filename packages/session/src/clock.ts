@@ -1,0 +1,28 @@
+/** Time as this package sees it. A stepped clock of a test and the system's clock both fit. */
+export interface Clock {
+  /** Monotonic milliseconds; only differences mean something. */
+  now(): number
+  /** Milliseconds since 1970, for what must mean the same in another process. */
+  wall(): number
+  /** Calls `fn` once, `delayMs` from now. Returns the cancel. */
+  setTimer(delayMs: number, fn: () => void): () => void
+  /** Calls `fn` after the running turn. */
+  defer(fn: () => void): void
+}
+
+/** The real clock of browsers and Node. Its timers do not keep a Node process alive. */
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  wall: () => Date.now(),
+  setTimer(delayMs, fn) {
+    const timer: unknown = setTimeout(fn, delayMs)
+    if (typeof timer === 'object' && timer !== null && 'unref' in timer) {
+      ;(timer as { unref(): void }).unref()
+    }
+    return () => clearTimeout(timer as number)
+  },
+  defer(fn) {
+    if (typeof setImmediate === 'function') setImmediate(fn)
+    else setTimeout(fn, 0)
+  },
+}
