@@ -1,0 +1,37 @@
+export { Registry } from './registry.ts'
+export type { ClaimOptions, RegistryEvents, RegistryStats, WaitOptions } from './registry.ts'
+export type { RegistryOptions } from './options.ts'
+export type { Lease, LeaseLoss, LeaseState } from './lease-session.ts'
+export { MAX_RECORD_BYTES } from './node-record.ts'
+export type { NodeInit, NodeMeta, NodeRecord, NodeState } from './node-record.ts'
+export type { Registration } from './registration.ts'
+export type { Claim, ClaimHolder, ClaimOutcome } from './claim.ts'
+export type { Directory, DirectoryEvents, ReadyOptions } from './directory.ts'
+export type { LoadOf, PickOptions, PickPolicy } from './pick.ts'
+export { DiscoveryError, type DiscoveryErrorCode, type DiscoveryErrorOptions } from './errors.ts'
+export { NO_LEASE } from './backend.ts'
+export type {
+  Backend,
+  CallOptions,
+  Compare,
+  KeyRange,
+  KeyValue,
+  LeaseGrant,
+  LeaseId,
+  LeaseStatus,
+  Operation,
+  RangeResult,
+  Transaction,
+  TransactionResult,
+  WatchEnd,
+  WatchEvent,
+  WatchHandle,
+  WatchHandlers,
+} from './backend.ts'
+export { MemoryBackend, type MemoryBackendOptions, type MemoryFault } from './memory-backend.ts'
+export { EtcdBackend } from './etcd-backend.ts'
+export type { EtcdBackendOptions, EtcdTlsOptions } from './etcd-options.ts'
+export { StaticBackend, type StaticBackendOptions } from './static-backend.ts'
+export type { Clock } from './clock.ts'
+export type { Random } from './random.ts'
+export type { Logger } from './logger.ts'

@@ -1,0 +1,42 @@
+import type { Clock } from './clock.ts'
+import type { Logger } from './logger.ts'
+import type { LoadOf } from './pick.ts'
+import type { Random } from './random.ts'
+
+export interface RegistryOptions {
+  /** First part of every key; registries of different clusters do not see each other. @defaultValue 'default' */
+  readonly cluster?: string
+  /** Seconds a node outlives its last keepalive. A whole number from 1 (etcd itself gives at least 2). @defaultValue 10 */
+  readonly ttlSeconds?: number
+  /** Milliseconds before the end of the lease at which the node gives it up. Below the TTL. @defaultValue a tenth of the TTL, at most 1000 */
+  readonly fenceMarginMs?: number
+  /** Milliseconds `start` tries before `DISCOVERY_UNAVAILABLE`. From 1. @defaultValue 3000 */
+  readonly connectTimeoutMs?: number
+  /** Milliseconds any one request may take. From 1. @defaultValue 3000 */
+  readonly callTimeoutMs?: number
+  /** Milliseconds `stop` spends on saying goodbye. From 0. @defaultValue 2000 */
+  readonly stopTimeoutMs?: number
+  /** Milliseconds a node that vanished while the backend was away is kept after it is back. From 0. @defaultValue the TTL */
+  readonly removalGraceMs?: number
+  /** Milliseconds between whole reads that only check the watch. From 1000. @defaultValue 300000 */
+  readonly auditIntervalMs?: number
+  /** Names this start of the process. @defaultValue wall time and randomness */
+  readonly epoch?: string
+  /** A node's load for `pick`, where the pick names none. @defaultValue `meta.load` of its record */
+  readonly loadOf?: LoadOf
+  /** @defaultValue the machine's clock */
+  readonly clock?: Clock
+  /** @defaultValue the system's randomness */
+  readonly random?: Random
+  /** @defaultValue silent */
+  readonly logger?: Logger
+}
+
+/** @throws RangeError naming the option and its value. */
+export function checkNumber(name: string, value: number, from: number, isWhole = false): number {
+  if (!(value >= from) || value === Infinity || (isWhole && !Number.isInteger(value))) {
+    const kind = isWhole ? 'a whole number' : 'a number'
+    throw new RangeError(`${name} must be ${kind} from ${from}, got ${value}`)
+  }
+  return value
+}

@@ -1,0 +1,321 @@
+import type { Backend, LeaseId } from './backend.ts'
+import type { ClaimHolder, ClaimOutcome } from './claim.ts'
+import { Claims } from './claims.ts'
+import { systemClock, type Clock } from './clock.ts'
+import { withDeadline } from './deadline.ts'
+import { LiveDirectory, type Directory } from './directory.ts'
+import { Emitter } from './emitter.ts'
+import { DiscoveryError } from './errors.ts'
+import { LeaseAudit } from './lease-audit.ts'
+import { LeaseSession, type Lease, type LeaseLoss, type LeaseState } from './lease-session.ts'
+import { nodeKey } from './keys.ts'
+import { silentLogger, type Logger } from './logger.ts'
+import { checkName, makeRecord, type NodeInit, type NodeRecord } from './node-record.ts'
+import { checkNumber, type RegistryOptions } from './options.ts'
+import type { LoadOf } from './pick.ts'
+import { systemRandom, type Random } from './random.ts'
+import { NodeRegistration, type Registration } from './registration.ts'
+import { Sweeper } from './sweeper.ts'
+
+export interface RegistryEvents {
+  /** The lease is held (again). `renewed`: it is the same one, so what was bound to it still stood. */
+  'lease-live': (lease: { readonly leaseId: LeaseId; readonly renewed: boolean }) => void
+  /** Still held, but keepalives are not answered. */
+  'lease-suspect': (lease: { readonly leaseId: LeaseId }) => void
+  /** No longer held: every claim is over. It is being re-established. */
+  'lease-lost': (lease: { readonly leaseId: LeaseId; readonly reason: LeaseLoss }) => void
+  /** The backend holds this record: the first time, after each change and after each loss. */
+  registered: (record: NodeRecord) => void
+  /** Another living process has the id of this registered node. An operator must end one of them. */
+  'duplicate-id': (error: DiscoveryError, record: NodeRecord) => void
+}
+
+export interface WaitOptions {
+  readonly signal?: AbortSignal
+}
+
+export interface ClaimOptions extends WaitOptions {
+  /** @defaultValue the registry's `callTimeoutMs` */
+  readonly timeoutMs?: number
+}
+
+/** Counters since the registry was made. */
+export interface RegistryStats {
+  /** How often the lease was lost. */
+  readonly leaseLosses: number
+  /** Records written or confirmed: first registrations, changes and repairs. */
+  readonly registrations: number
+  /** Claims held now. */
+  readonly claims: number
+  /** Whole reads of directories; each one beyond the first is an audit or a recovery. */
+  readonly lists: number
+  /** Entries under node keys that were not node records. */
+  readonly malformedRecords: number
+}
+
+/**
+ * This process among the others: its lease, its entries, what it sees of the rest, and what it claims.
+ * `register`, `claim` and `start` begin the lease; a process that only watches has none.
+ */
+export class Registry {
+  readonly cluster: string
+  /** Names this start of the process. */
+  readonly epoch: string
+  readonly #backend: Backend
+  readonly #clock: Clock
+  readonly #random: Random
+  readonly #logger: Logger
+  readonly #loadOf: LoadOf | undefined
+  readonly #connectTimeoutMs: number
+  readonly #callTimeoutMs: number
+  readonly #stopTimeoutMs: number
+  readonly #removalGraceMs: number
+  readonly #auditIntervalMs: number
+  readonly #session: LeaseSession
+  readonly #sweeper: Sweeper
+  readonly #claims: Claims
+  readonly #audit: LeaseAudit
+  readonly #emitter: Emitter<RegistryEvents>
+  readonly #directories = new Map<string, LiveDirectory>()
+  readonly #registrations = new Map<string, NodeRegistration>()
+  #isOpen = false
+  #starting: Promise<void> | undefined
+  #stopping: Promise<void> | undefined
+  #leaseLosses = 0
+  #registered = 0
+
+  constructor(backend: Backend, options: RegistryOptions = {}) {
+    const ttlSeconds = checkNumber('ttlSeconds', options.ttlSeconds ?? 10, 1, true)
+    const fenceMarginMs = options.fenceMarginMs ?? Math.min(1000, ttlSeconds * 100)
+    if (!(fenceMarginMs >= 0 && fenceMarginMs < ttlSeconds * 1000)) {
+      throw new RangeError(
+        `fenceMarginMs must be from 0 and below the ${ttlSeconds} s of the lease, got ${fenceMarginMs}`,
+      )
+    }
+    const { clock = systemClock, random = systemRandom, logger = silentLogger } = options
+    this.cluster = options.cluster ?? 'default'
+    checkName('cluster', this.cluster)
+    this.#connectTimeoutMs = checkNumber('connectTimeoutMs', options.connectTimeoutMs ?? 3000, 1)
+    this.#callTimeoutMs = checkNumber('callTimeoutMs', options.callTimeoutMs ?? 3000, 1)
+    this.#stopTimeoutMs = checkNumber('stopTimeoutMs', options.stopTimeoutMs ?? 2000, 0)
+    this.#removalGraceMs = checkNumber(
+      'removalGraceMs',
+      options.removalGraceMs ?? ttlSeconds * 1000,
+      0,
+    )
+    this.#auditIntervalMs = checkNumber('auditIntervalMs', options.auditIntervalMs ?? 300_000, 1000)
+    this.#backend = backend
+    this.#clock = clock
+    this.#random = random
+    this.#logger = logger
+    this.#loadOf = options.loadOf
+    this.epoch =
+      options.epoch ?? `${clock.wall().toString(36)}-${Buffer.from(random(4)).toString('hex')}`
+    this.#emitter = new Emitter((event, error) =>
+      logger.error('a registry listener threw', { event, error }),
+    )
+    const callTimeoutMs = this.#callTimeoutMs
+    const shared = { backend, clock, random, logger, callTimeoutMs }
+    const session = new LeaseSession({
+      ...shared,
+      ttlSeconds,
+      fenceMarginMs,
+      onLive: (lease, renewed, before) => this.#onLive(lease, renewed, before),
+      onSuspect: (leaseId) => this.#emitter.emit('lease-suspect', { leaseId }),
+      onLost: (lease, reason) => this.#onLost(lease, reason),
+      onGone: () => this.#sweeper.clear(),
+      onAcknowledged: (lease) => this.#audit.look(lease),
+    })
+    this.#session = session
+    this.#sweeper = new Sweeper({ ...shared, session })
+    this.#claims = new Claims({ ...shared, session, sweeper: this.#sweeper, cluster: this.cluster })
+    this.#audit = new LeaseAudit({
+      ...shared,
+      intervalMs: ttlSeconds * 1000,
+      sweeper: this.#sweeper,
+      claims: this.#claims,
+      registrations: this.#registrations,
+    })
+  }
+
+  get lease(): Lease {
+    return this.#session
+  }
+
+  /**
+   * Gets the first lease; `DISCOVERY_UNAVAILABLE` when the backend does not give one in time, and nothing is
+   * left running then. Calls after the first join it.
+   */
+  start(options: WaitOptions = {}): Promise<void> {
+    this.#checkRunning()
+    this.#open()
+    this.#starting ??= this.#session
+      .start(this.#connectTimeoutMs, options.signal)
+      .catch(async (error: unknown) => {
+        this.#starting = undefined
+        if (this.#directories.size === 0) await this.#close()
+        throw error
+      })
+    return this.#starting
+  }
+
+  /**
+   * Enters a node and keeps it there until it leaves: through lost leases, deleted keys and outages. Waits for
+   * the entry of a process that died under the same id to end; `DISCOVERY_DUPLICATE_ID` when it lives.
+   */
+  async register(node: NodeInit, options: WaitOptions = {}): Promise<Registration> {
+    const record = makeRecord(node, this.epoch)
+    await this.start(options)
+    this.#checkRunning()
+    const key = nodeKey(this.cluster, record.role, record.id)
+    if (this.#registrations.has(key)) {
+      const message = `${record.role}/${record.id} is registered in this process already`
+      throw new DiscoveryError('DISCOVERY_DUPLICATE_ID', message)
+    }
+    const registration = new NodeRegistration({
+      backend: this.#backend,
+      session: this.#session,
+      sweeper: this.#sweeper,
+      key,
+      record,
+      callTimeoutMs: this.#callTimeoutMs,
+      auditIntervalMs: this.#auditIntervalMs,
+      clock: this.#clock,
+      random: this.#random,
+      logger: this.#logger,
+      onRegistered: (written) => {
+        this.#registered++
+        this.#emitter.emit('registered', written)
+      },
+      onDuplicate: (error, duplicate) => {
+        this.#logger.error('duplicate node id', { key, error })
+        this.#emitter.emit('duplicate-id', error, duplicate)
+      },
+      onLeft: () => void this.#registrations.delete(key),
+    })
+    this.#registrations.set(key, registration)
+    await registration.enter(options.signal)
+    return registration
+  }
+
+  /** The live view of a role; the same object for the same role. It needs no lease and no `start`. */
+  watch(role: string): Directory {
+    this.#checkRunning()
+    checkName('role', role)
+    let directory = this.#directories.get(role)
+    if (!directory) {
+      this.#open()
+      directory = new LiveDirectory({
+        backend: this.#backend,
+        cluster: this.cluster,
+        role,
+        callTimeoutMs: this.#callTimeoutMs,
+        auditIntervalMs: this.#auditIntervalMs,
+        removalGraceMs: this.#removalGraceMs,
+        loadOf: this.#loadOf,
+        clock: this.#clock,
+        random: this.#random,
+        logger: this.#logger,
+      })
+      this.#directories.set(role, directory)
+    }
+    return directory
+  }
+
+  /**
+   * Takes a key that nobody holds, for as long as this node's lease is held. One of several that try at once
+   * gets it; the others learn who.
+   */
+  async claim(key: string, value: string, options: ClaimOptions = {}): Promise<ClaimOutcome> {
+    if (!this.#backend.isShared) {
+      const message = `a ${this.#backend.name} backend is not shared with other processes`
+      throw new DiscoveryError('DISCOVERY_UNSUPPORTED', `${message}: nothing can be claimed in it`)
+    }
+    await this.start(options)
+    this.#checkRunning()
+    return this.#claims.claim(key, value, options.timeoutMs ?? this.#callTimeoutMs, options.signal)
+  }
+
+  /** Who holds a key now. */
+  async holder(key: string, options: ClaimOptions = {}): Promise<ClaimHolder | undefined> {
+    this.#checkRunning()
+    this.#open()
+    return this.#claims.holder(key, options.timeoutMs ?? this.#callTimeoutMs, options.signal)
+  }
+
+  /** Returns the undo. */
+  on<E extends keyof RegistryEvents>(event: E, listener: RegistryEvents[E]): () => void {
+    return this.#emitter.on(event, listener)
+  }
+
+  stats(): RegistryStats {
+    const directories = [...this.#directories.values()]
+    return {
+      leaseLosses: this.#leaseLosses,
+      registrations: this.#registered,
+      claims: this.#claims.size,
+      lists: directories.reduce((sum, directory) => sum + directory.lists, 0),
+      malformedRecords: directories.reduce((sum, directory) => sum + directory.malformed, 0),
+    }
+  }
+
+  /**
+   * Takes the nodes out first, then ends the lease and with it every claim. Bounded by `stopTimeoutMs` even
+   * when the backend is away: the lease then ends by itself. Never rejects; calls settle together.
+   */
+  stop(): Promise<void> {
+    return (this.#stopping ??= this.#stop())
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop()
+  }
+
+  async #stop(): Promise<void> {
+    const leaving = [...this.#registrations.values()].map((registration) => registration.leave())
+    await withDeadline(Promise.allSettled(leaving), {
+      clock: this.#clock,
+      timeoutMs: this.#stopTimeoutMs / 2,
+      onTimeout: () => new DiscoveryError('DISCOVERY_UNAVAILABLE', 'no answer to the goodbye'),
+    }).catch((error: unknown) => this.#logger.warn('nodes not taken out', { error }))
+    this.#claims.loseAll(new DiscoveryError('DISCOVERY_STOPPED', 'the registry was stopped'))
+    this.#sweeper.stop()
+    await this.#session.stop(this.#stopTimeoutMs / 2)
+    for (const directory of this.#directories.values()) directory.close()
+    await this.#close()
+  }
+
+  #onLive(leaseId: LeaseId, renewed: boolean, before: LeaseState): void {
+    if (before !== 'suspect') {
+      this.#sweeper.wake()
+      for (const registration of this.#registrations.values()) registration.kick()
+    }
+    this.#emitter.emit('lease-live', { leaseId, renewed })
+  }
+
+  #onLost(leaseId: LeaseId, reason: LeaseLoss): void {
+    this.#leaseLosses++
+    const message =
+      reason === 'gone'
+        ? 'the backend ended the lease of this node'
+        : 'the lease of this node is no longer surely held: its keepalives were not answered in time'
+    this.#claims.loseAll(new DiscoveryError('DISCOVERY_LEASE_LOST', message))
+    this.#emitter.emit('lease-lost', { leaseId, reason })
+  }
+
+  #checkRunning(): void {
+    if (this.#stopping) throw new DiscoveryError('DISCOVERY_STOPPED', 'the registry was stopped')
+  }
+
+  #open(): void {
+    if (this.#isOpen) return
+    this.#isOpen = true
+    this.#backend.open()
+  }
+
+  async #close(): Promise<void> {
+    if (!this.#isOpen) return
+    this.#isOpen = false
+    await this.#backend.close()
+  }
+}

@@ -1,0 +1,96 @@
+import { Backoff } from './backoff.ts'
+import type { Backend } from './backend.ts'
+import { inBackground, type Clock } from './clock.ts'
+import type { LeaseSession } from './lease-session.ts'
+import type { Logger } from './logger.ts'
+import type { Random } from './random.ts'
+
+export interface SweeperOptions {
+  readonly backend: Backend
+  readonly session: LeaseSession
+  readonly callTimeoutMs: number
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+}
+
+/**
+ * Removes keys that stand under this node's lease though the node does not want them: a write whose answer
+ * never came, a claim given up while the lease lived on. It tries until they are gone or the lease is.
+ */
+export class Sweeper {
+  readonly #options: SweeperOptions
+  readonly #backoff: Backoff
+  /** The key and, where known, the revision at which the unwanted one was created. */
+  readonly #unwanted = new Map<string, number | undefined>()
+  #cancelTimer: () => void = () => {}
+
+  constructor(options: SweeperOptions) {
+    this.#options = options
+    this.#backoff = new Backoff({ baseMs: 100, maxMs: 2000, random: options.random })
+  }
+
+  has(key: string): boolean {
+    return this.#unwanted.has(key)
+  }
+
+  /** From now on the key is removed wherever it stands under this lease. */
+  add(key: string, createRevision?: number): void {
+    this.#unwanted.set(key, createRevision)
+    this.#plan()
+  }
+
+  /** Nothing can stand under the lease any more. */
+  clear(): void {
+    this.#unwanted.clear()
+    this.#cancelTimer()
+  }
+
+  /** Removes one key now; it stays unwanted when that fails. */
+  async sweep(key: string): Promise<void> {
+    const { backend, session, callTimeoutMs } = this.#options
+    const lease = session.held
+    if (lease === undefined || !this.#unwanted.has(key)) return
+    let createRevision = this.#unwanted.get(key)
+    if (createRevision === undefined) {
+      const { entries } = await backend.range({ key }, { timeoutMs: callTimeoutMs })
+      // Somebody else swept it meanwhile, and what stands there now may be wanted.
+      if (!this.#unwanted.has(key)) return
+      createRevision = entries[0]?.lease === lease ? entries[0].createRevision : undefined
+    }
+    if (createRevision !== undefined) {
+      // Naming the revision keeps a delete that comes late from hitting a later owner.
+      await backend.transact(
+        { when: [{ key, createRevision }], then: [{ kind: 'delete', key }] },
+        { timeoutMs: callTimeoutMs },
+      )
+    }
+    this.#unwanted.delete(key)
+  }
+
+  /** The lease is held (again): tries at once. */
+  wake(): void {
+    this.#backoff.reset()
+    this.#plan()
+  }
+
+  stop(): void {
+    this.clear()
+  }
+
+  #plan(): void {
+    this.#cancelTimer()
+    if (this.#unwanted.size === 0) return
+    const clock = inBackground(this.#options.clock)
+    this.#cancelTimer = clock.setTimer(this.#backoff.nextMs(), () => void this.#run())
+  }
+
+  async #run(): Promise<void> {
+    try {
+      for (const key of [...this.#unwanted.keys()]) await this.sweep(key)
+    } catch (error) {
+      this.#options.logger.debug('unwanted keys not removed yet', { error })
+    }
+    this.#plan()
+  }
+}
