@@ -1,0 +1,8 @@
+export { ClusterNode, type PlaceOptions } from './cluster-node.ts'
+export { ClusterError, type ClusterErrorCode } from './errors.ts'
+export type { EntityClass } from './entity-types.ts'
+export type { Location, Plain } from './location.ts'
+export type { Logger } from './logger.ts'
+export type { NodeOptions } from './node-options.ts'
+export type { Root, Spawn } from './roots.ts'
+export { startNode } from './start-node.ts'
