@@ -1,0 +1,13 @@
+import { systemClock as backgroundClock, type Clock } from '@rts/rpc'
+
+/**
+ * The real clock of browsers and Node. Unlike the one of `@rts/rpc` its timers keep a Node process
+ * alive, as a socket does: between two dials they are all there is.
+ */
+export const systemClock: Clock = {
+  ...backgroundClock,
+  setTimer(delayMs, fn) {
+    const timer = setTimeout(fn, delayMs)
+    return () => clearTimeout(timer)
+  },
+}

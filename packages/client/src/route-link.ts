@@ -1,0 +1,125 @@
+import { CLOSE, type Clock, type Link } from '@rts/rpc'
+import type { ClientSession } from '@rts/session'
+
+/** Bytes of one route that may wait for the session. RPC refuses calls long before. */
+const MAX_QUEUED_BYTES = 1024 * 1024
+
+/** One binding of one route of the session, as a link for RPC to run on. */
+export class RouteLink implements Link {
+  onMessage: (message: Uint8Array, unreliable?: boolean) => void = () => {}
+  onDrain: () => void = () => {}
+  onClose: (code: number, reason: string) => void = () => {}
+  readonly remote: string
+  readonly route: string
+  readonly epoch: number
+  readonly #session: ClientSession
+  readonly #clock: Clock
+  readonly #onBroken: (reason: string) => void
+  /** What came before RPC was there. */
+  #held: { readonly message: Uint8Array; readonly unreliable: boolean }[] | undefined = []
+  #greeter: ((message: Uint8Array) => void) | undefined
+  #queue: Uint8Array[] = []
+  #queuedBytes = 0
+  #isFull = false
+  #isClosed = false
+
+  /** @param onBroken - RPC itself closed the link: the server sent what it must not. */
+  constructor(
+    remote: string,
+    route: string,
+    epoch: number,
+    session: ClientSession,
+    clock: Clock,
+    onBroken: (reason: string) => void,
+  ) {
+    this.remote = remote
+    this.route = route
+    this.epoch = epoch
+    this.#session = session
+    this.#clock = clock
+    this.#onBroken = onBroken
+  }
+
+  get isOpen(): boolean {
+    return !this.#isClosed
+  }
+
+  get bufferedBytes(): number {
+    return this.#queuedBytes
+  }
+
+  send(message: Uint8Array): boolean {
+    if (this.#isClosed) return false
+    if (this.#greeter !== undefined) {
+      this.#greeter(message)
+      return true
+    }
+    if (!this.#isFull) {
+      this.#isFull = !this.#session.send(this.route, message)
+      return !this.#isFull
+    }
+    this.#queuedBytes += message.length
+    if (this.#queuedBytes > MAX_QUEUED_BYTES)
+      this.end(CLOSE.slowReader, `${this.#queuedBytes} bytes wait for the gate`)
+    else this.#queue.push(Uint8Array.from(message))
+    return false
+  }
+
+  sendUnreliable(message: Uint8Array): boolean {
+    return !this.#isClosed && this.#session.send(this.route, message, 'state')
+  }
+
+  close(code: number = CLOSE.normal, reason = ''): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#clock.defer(() => this.onClose(code, reason))
+    if (code !== CLOSE.goingAway) this.#onBroken(reason)
+  }
+
+  /** Until `opened`, what is sent goes to whoever greets RPC in the place of the backend. */
+  greetedBy(greeter: (message: Uint8Array) => void): void {
+    this.#greeter = greeter
+  }
+
+  /** RPC has been greeted: from now on the session carries what is sent. */
+  opened(): void {
+    this.#greeter = undefined
+    // After this turn of RPC's, which is still setting up.
+    void Promise.resolve().then(() => this.#release())
+  }
+
+  /** A frame of the server. */
+  receive(message: Uint8Array, unreliable: boolean): void {
+    if (this.#isClosed) return
+    if (this.#held === undefined) this.onMessage(message, unreliable)
+    else this.#held.push({ message: Uint8Array.from(message), unreliable })
+  }
+
+  /** The session takes more again. */
+  drained(): void {
+    if (!this.#isFull || this.#isClosed) return
+    this.#isFull = false
+    while (!this.#isFull) {
+      const message = this.#queue.shift()
+      if (message === undefined) break
+      this.#queuedBytes -= message.length
+      this.#isFull = !this.#session.send(this.route, message)
+    }
+    if (!this.#isFull) this.onDrain()
+  }
+
+  /** The binding is over. */
+  end(code: number, reason: string): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.onClose(code, reason)
+  }
+
+  #release(): void {
+    const held = this.#held ?? []
+    this.#held = undefined
+    for (const { message, unreliable } of held) {
+      if (!this.#isClosed) this.onMessage(message, unreliable)
+    }
+  }
+}
