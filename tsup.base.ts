@@ -11,4 +11,6 @@ export const library = (
     dts: true,
     clean: true,
     sourcemap: true,
+    // `node:sqlite` exists only under its full name.
+    removeNodeProtocol: false,
   }) as Options

@@ -22,6 +22,7 @@ export default defineConfig({
         test: {
           name: 'services',
           include: ['packages/*/test/**/*.services.test.ts'],
+          globalSetup: ['scripts/services-setup.ts'],
           testTimeout: 90_000,
         },
       },
@@ -30,6 +31,7 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['examples/*/test/**/*.test.ts'],
+          globalSetup: ['scripts/services-setup.ts'],
           testTimeout: 120_000,
           // They measure latency: one file at a time, so that none disturbs another.
           fileParallelism: false,

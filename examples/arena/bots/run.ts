@@ -1,0 +1,71 @@
+import { judge, runBots, type BotReport, type Verdict } from '@rts/bots'
+import { nodeClient } from '@rts/client/node'
+import { login } from '../src/player/login.ts'
+import { arenaScenario, type BotLogin } from './scenario.ts'
+
+export interface BotRun {
+  /** Where bots log in. */
+  readonly server: string
+  readonly count: number
+  readonly durationMs?: number
+  readonly rampMs?: number
+  readonly signal?: AbortSignal
+  readonly namePrefix?: string
+  /** Rewrites a gate's address, for instance to one of a fault proxy; undefined drops it. @defaultValue TCP only, as it is */
+  readonly gate?: (url: string) => string | undefined
+}
+
+const tcpOnly = (url: string): string | undefined => (url.startsWith('tcp:') ? url : undefined)
+
+/** Runs bots against a running arena over real sockets. */
+export function playWithBots(run: BotRun): Promise<BotReport> {
+  const {
+    server,
+    count,
+    durationMs,
+    rampMs = 1000,
+    signal,
+    namePrefix = 'bot',
+    gate = tcpOnly,
+  } = run
+  return runBots({
+    count,
+    rampMs,
+    namePrefix,
+    ...(durationMs === undefined ? {} : { durationMs }),
+    ...(signal === undefined ? {} : { signal }),
+    scenario: arenaScenario({
+      login: () => botLogin(server, gate),
+      // Not unref'ed: bots keep their process alive.
+      setTimer: (delayMs, fn) => {
+        const timer = setTimeout(fn, delayMs)
+        return () => clearTimeout(timer)
+      },
+    }),
+  })
+}
+
+async function botLogin(
+  server: string,
+  gate: (url: string) => string | undefined,
+): Promise<BotLogin> {
+  const { account, name, password = '', gates, ...guest } = await login(server, '/guest')
+  let firstTicket: string | undefined = guest.ticket
+  const client = nodeClient({
+    gates: gates.map(gate).filter((url) => url !== undefined),
+    ticket: async () => {
+      const ticket = firstTicket ?? (await login(server, '/login', { name, password })).ticket
+      firstTicket = undefined
+      return ticket
+    },
+  })
+  return { client, account }
+}
+
+/** What a run must show to pass: no errors, and state that comes back in time. */
+export function judgeBots(report: BotReport): Verdict {
+  return judge(report, {
+    latencies: { 'input to state': { p99Ms: 150 } },
+    atLeast: { inputs: report.bots, states: report.bots, 'chat lines': 1 },
+  })
+}

@@ -1,0 +1,123 @@
+import { join } from 'node:path'
+import { findEtcd } from '@rts/testing'
+import type { ArenaConfig, NodeEntry } from './config.ts'
+import { play } from './playground.ts'
+import { Supervisor } from './supervisor.ts'
+import { bold, formatTable } from './table.ts'
+
+export interface ClusterOptions {
+  readonly config: ArenaConfig
+  readonly logFolder: string
+  readonly seconds: number
+  readonly bots: number
+}
+
+/** The arena as a process for each node, on a real etcd; returns the exit code. */
+export async function cluster({
+  config,
+  logFolder,
+  seconds,
+  bots,
+}: ClusterOptions): Promise<number> {
+  const etcd = await findEtcd({ onProgress: (line) => console.log(line) })
+  if (etcd === undefined) {
+    throw Object.assign(new Error('no etcd: set ETCD_URL, or install etcd or Docker'), {
+      code: 'ARENA_NO_ETCD',
+    })
+  }
+  const supervisor = new Supervisor({
+    nodes: config.processes.nodes,
+    etcdUrl: etcd.url,
+    argumentsOf: (node) => nodeArguments(node, config, logFolder),
+  })
+  const loginUrl = (): string =>
+    supervisor.nodes.find(({ role }) => role === 'http')?.addresses[0] ?? ''
+  let chosen = config.processes.nodes[0]?.id ?? ''
+  const digits = config.processes.nodes.map((_node, index) => String(index + 1))
+  try {
+    console.log(`etcd: ${etcd.how}; starting ${config.processes.nodes.length} processes`)
+    await supervisor.start()
+    return await play({
+      banner: () => banner(supervisor, chosen, loginUrl(), logFolder),
+      loginUrl,
+      keys: [
+        {
+          key: `1-${digits.length}`,
+          meaning: 'choose a node',
+          like: digits,
+          press: (key) => {
+            chosen = supervisor.nodes[Number(key) - 1]?.id ?? chosen
+            return undefined
+          },
+        },
+        {
+          key: 'k',
+          meaning: 'kill it',
+          press: () => {
+            supervisor.kill(chosen)
+            return `kill -9 ${chosen}`
+          },
+        },
+        {
+          key: 'd',
+          meaning: 'drain it',
+          press: () => {
+            supervisor.drain(chosen)
+            return undefined
+          },
+        },
+      ],
+      onTell: (tell) => supervisor.on('event', tell),
+      seconds,
+      bots,
+    })
+  } finally {
+    await supervisor.stop()
+    await etcd.stop()
+  }
+}
+
+function nodeArguments({ id, role }: NodeEntry, config: ArenaConfig, logFolder: string): string[] {
+  const main = join(import.meta.dirname, 'main.ts')
+  const port = String(config.http.port)
+  return [
+    main,
+    '--role',
+    role,
+    '--id',
+    id,
+    '--port',
+    port,
+    '--store',
+    config.store.file,
+    '--log',
+    logFolder,
+  ]
+}
+
+function banner(
+  supervisor: Supervisor,
+  chosen: string,
+  loginUrl: string,
+  logFolder: string,
+): string {
+  const rows = supervisor.nodes.map((node, index) => [
+    `${node.id === chosen ? '>' : ' '} ${index + 1}`,
+    node.id,
+    node.state,
+    String(node.pid ?? ''),
+    String(node.restarts),
+    node.status,
+    node.addresses.join('  '),
+  ])
+  const heading = ['', 'node', 'state', 'pid', 'restarts', 'now', 'address']
+  return [
+    '',
+    `  ${bold('arena')}: a process for each node`,
+    '',
+    ...formatTable(heading, rows).map((line) => `  ${line}`),
+    '',
+    `  play at ${bold(loginUrl)}   logs in ${logFolder}`,
+    '',
+  ].join('\n')
+}

@@ -1,0 +1,81 @@
+import { mkdirSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { EtcdBackend } from '@rts/discovery'
+import { systemClock, systemRandom } from '@rts/rpc'
+import { tcp } from '@rts/rpc/tcp'
+import { ws } from '@rts/rpc/ws'
+import { SqliteStore } from '@rts/store'
+import type { ArenaNode, Logger } from './arena-node.ts'
+import type { ArenaConfig, Role } from './config.ts'
+import { startNodeOfRole } from './roles.ts'
+
+/** What a node tells the supervisor that started it. */
+export type Report =
+  | { readonly kind: 'lease'; readonly leaseId: string }
+  | { readonly kind: 'ready'; readonly addresses: readonly string[] }
+  | { readonly kind: 'status'; readonly text: string }
+
+/** What the supervisor asks of a node. */
+export type Order = 'drain'
+
+const STATUS_INTERVAL_MS = 1000
+
+const report = (message: Report): void => void process.send?.(message)
+
+/** Runs one node as this process until SIGINT, SIGTERM, the end of a drain, or the end of its supervisor. */
+export async function runNode(
+  role: Role,
+  id: string,
+  config: ArenaConfig,
+  logger: Logger,
+): Promise<number> {
+  mkdirSync(dirname(config.store.file), { recursive: true })
+  const store = await new SqliteStore({ file: config.store.file }).open()
+  try {
+    const node = await startNodeOfRole(role, id, {
+      config,
+      clock: systemClock,
+      random: systemRandom,
+      logger,
+      backend: new EtcdBackend({ hosts: process.env['ETCD_URL'] ?? [...config.registry.etcd] }),
+      store,
+      ttlSeconds: config.processes.ttlSeconds,
+      onLease: (leaseId) => report({ kind: 'lease', leaseId }),
+      servers: { transports: [tcp()], listen: config.listen.servers },
+      players: { transports: [tcp(), ws()], listen: [config.listen.tcp, config.listen.ws] },
+    })
+    report({ kind: 'ready', addresses: node.addresses })
+    console.log(`${id} is ready: ${node.addresses.join(' ')}`)
+    await untilTheEnd(node)
+    await node.stop()
+    return 0
+  } finally {
+    await store.close()
+    process.channel?.unref()
+  }
+}
+
+/** Settles when the node should stop; a second signal ends the process at once. */
+function untilTheEnd(node: ArenaNode): Promise<void> {
+  return new Promise((resolve) => {
+    // It also keeps the process alive: everything else may wait on unref'ed timers.
+    const status = setInterval(
+      () => report({ kind: 'status', text: node.describe() }),
+      STATUS_INTERVAL_MS,
+    )
+    let signals = 0
+    const end = (): void => {
+      clearInterval(status)
+      resolve()
+    }
+    const onSignal = (): void => {
+      signals += 1
+      if (signals > 1) process.exit(1)
+      end()
+    }
+    process.on('SIGINT', onSignal).on('SIGTERM', onSignal).on('disconnect', end)
+    process.on('message', (order: Order) => {
+      if (order === 'drain') void node.drain().then(end, end)
+    })
+  })
+}

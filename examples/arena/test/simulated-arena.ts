@@ -1,0 +1,140 @@
+import { Client } from '@rts/client'
+import { MemoryBackend } from '@rts/discovery'
+import { SimNetwork } from '@rts/rpc/sim'
+import { MemoryStore } from '@rts/store'
+import { CrashableClock, SteppedClock, seededRandom, type SeededRandom } from '@rts/testing'
+import type { ArenaNode } from '../src/arena-node.ts'
+import type { ArenaConfig, Role } from '../src/config.ts'
+import { startGame } from '../src/game/game-node.ts'
+import { startGate } from '../src/gate/gate-node.ts'
+import { startLobby } from '../src/lobby/lobby-node.ts'
+
+const SIM_CONFIG: ArenaConfig = {
+  cluster: 'sim',
+  clusterKey: 'the key of the simulated cluster',
+  ticketSecret: 'sim',
+  ticketTtlSeconds: 60,
+  registry: { ttlSeconds: 3, etcd: [] },
+  store: { file: '', saveIntervalMs: 2000 },
+  listen: { servers: '', tcp: '', ws: '' },
+  http: { host: '', port: 0, loginBurst: 1, loginsPerMinute: 1 },
+  nodes: [
+    { id: 'lobby_1', role: 'lobby' },
+    { id: 'lobby_2', role: 'lobby' },
+    { id: 'game_1', role: 'game' },
+    { id: 'game_2', role: 'game' },
+    { id: 'gate_1', role: 'gate' },
+  ],
+  processes: { ttlSeconds: 30, nodes: [] },
+  room: { seats: 3, matchSeconds: 8 },
+}
+
+/** The arena without a machine: simulated links, memory registry and store, one clock and one seed for all. */
+export class SimulatedArena {
+  readonly clock: SteppedClock = new SteppedClock()
+  readonly random: SeededRandom
+  readonly network: SimNetwork
+  readonly #backend: MemoryBackend
+  readonly #store: MemoryStore
+  readonly #nodes = new Map<string, { node: ArenaNode; clock: CrashableClock }>()
+  /** Everything that was seen, in order, with its time. */
+  readonly log: string[] = []
+
+  constructor(seed: number) {
+    this.random = seededRandom(seed)
+    this.network = new SimNetwork({
+      clock: this.clock,
+      random: this.random.fork(),
+      delayMs: 5,
+      jitterMs: 10,
+    })
+    this.#backend = new MemoryBackend({ clock: this.clock })
+    this.#store = new MemoryStore()
+  }
+
+  get nodes(): ArenaNode[] {
+    return [...this.#nodes.values()].map(({ node }) => node)
+  }
+
+  note(text: string): void {
+    this.log.push(`${this.clock.now().toFixed(2)} ${text}`)
+  }
+
+  /** Settles a promise by letting the simulated time pass. */
+  async wait<T>(promise: Promise<T>, limitMs = 30_000): Promise<T> {
+    let isSettled = false
+    const settled = promise.finally(() => (isSettled = true))
+    settled.catch(() => {})
+    await this.clock.runUntil(() => isSettled, { limitMs })
+    return settled
+  }
+
+  async start(): Promise<void> {
+    for (const { id, role } of SIM_CONFIG.nodes) await this.wait(this.startNode(id, role))
+  }
+
+  async startNode(id: string, role: Role): Promise<void> {
+    const clock = new CrashableClock(this.clock)
+    const host = this.network.host(id)
+    const note = (level: string) => (message: string) => this.note(`${id} ${level} ${message}`)
+    const surroundings = {
+      config: SIM_CONFIG,
+      clock,
+      random: this.random.fork(),
+      logger: {
+        debug: note('debug'),
+        info: note('info'),
+        warn: note('warn'),
+        error: note('error'),
+      },
+      backend: this.#backend,
+      store: this.#store,
+      servers: { transports: [host], listen: `sim://${id}:1` },
+      players: { transports: [host], listen: [`sim://${id}:2`] },
+    }
+    const start = { lobby: startLobby, game: startGame }
+    const node =
+      role === 'lobby' || role === 'game'
+        ? await start[role](id, surroundings)
+        : await startGate(id, surroundings, (ticket) => ({ account: ticket, name: ticket }))
+    this.#nodes.set(id, { node, clock })
+    this.note(`${id} started`)
+  }
+
+  /** Nothing is said, flushed or saved; the node starts again after a while. */
+  crash(id: string, downMs: number): void {
+    const running = this.#nodes.get(id)
+    if (running === undefined) return
+    this.#nodes.delete(id)
+    running.clock.crash()
+    this.network.host(id).abort()
+    this.note(`${id} crashed`)
+    this.clock.setTimer(downMs, () => void this.startNode(id, running.node.role))
+  }
+
+  client(name: string): Client {
+    return new Client({
+      transports: [this.network.host(name)],
+      gates: ['sim://gate_1:2'],
+      ticket: name,
+      clock: this.clock,
+      random: this.random.fork(),
+    })
+  }
+
+  /** Roots that more than one living node may act for at this moment. */
+  rootsWithTwoOwners(): string[] {
+    const owners = new Map<string, number>()
+    for (const { cluster } of this.nodes) {
+      for (const { type, id, heldUntil } of cluster?.roots ?? []) {
+        if (this.clock.now() < heldUntil)
+          owners.set(`${type}/${id}`, (owners.get(`${type}/${id}`) ?? 0) + 1)
+      }
+    }
+    return [...owners].filter(([, count]) => count > 1).map(([root]) => root)
+  }
+
+  async stop(): Promise<void> {
+    await this.wait(Promise.all(this.nodes.map((node) => node.stop())))
+  }
+}

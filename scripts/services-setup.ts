@@ -1,0 +1,4 @@
+// Starts what the tests of a vitest project need, unless the runner has done so already.
+import { servicesSetup } from '@rts/testing'
+
+export default servicesSetup(['etcd'])
