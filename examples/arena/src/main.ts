@@ -24,6 +24,8 @@ const { values, positionals } = parseArgs({
     log: { type: 'string' },
     /** The SQLite file; `:memory:` keeps nothing. */
     store: { type: 'string' },
+    /** Instead of the length of a match in the configuration. */
+    'match-seconds': { type: 'string' },
     seconds: { type: 'string', default: '10' },
     bots: { type: 'string', default: '10' },
   },
@@ -62,6 +64,10 @@ function override(config: ArenaConfig): ArenaConfig {
     ...config,
     http: { ...config.http, port },
     store: { ...config.store, file: values.store ?? config.store.file },
+    room: {
+      ...config.room,
+      matchSeconds: Number(values['match-seconds'] ?? config.room.matchSeconds),
+    },
   }
 }
 

@@ -22,7 +22,9 @@ type Entry = { -readonly [K in keyof NodeProcess]: NodeProcess[K] }
 export interface SupervisorOptions {
   readonly nodes: readonly NodeEntry[]
   readonly etcdUrl: string
-  /** Arguments for a node's process, after the ones of Node itself. */
+  /** Arguments of Node itself. @defaultValue those of this process */
+  readonly execArgv?: readonly string[]
+  /** Arguments for a node's process. */
   readonly argumentsOf: (node: NodeEntry) => readonly string[]
 }
 
@@ -93,7 +95,8 @@ export class Supervisor extends EventEmitter<{ changed: []; event: [text: string
   }
 
   #start(entry: Entry): void {
-    const args = [...process.execArgv, ...this.#options.argumentsOf(entry)]
+    const { execArgv = process.execArgv, argumentsOf } = this.#options
+    const args = [...execArgv, ...argumentsOf(entry)]
     const child = spawn(process.execPath, args, {
       env: { ...process.env, ETCD_URL: this.#options.etcdUrl },
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],

@@ -61,6 +61,7 @@ export class ArenaPage {
       play: () => this.#play(),
       rest: () => this.#rest(),
     })
+    const canvas = element('arena', HTMLCanvasElement)
     element('leave', HTMLElement).addEventListener('click', () => {
       this.#presence?.player.leave()
       this.#rest()
@@ -71,8 +72,8 @@ export class ArenaPage {
         this.#presence?.player.steer({ turn: 0, thrust: false, fire: false })
     })
     addEventListener('keydown', (event) => {
-      if (event.code !== 'Enter' || event.target !== document.body || this.#phase === 'welcome')
-        return
+      const isFree = event.target === document.body || event.target === canvas
+      if (event.code !== 'Enter' || !isFree || this.#welcome === undefined) return
       event.preventDefault()
       this.#chat.focus()
     })

@@ -168,9 +168,10 @@ export class ArenaView {
       drawGlowAt(context, color, sx, sy, 14 * scale)
       context.globalAlpha = 1
       const fade = context.createLinearGradient(tailX, tailY, sx, sy)
-      fade.addColorStop(0, 'transparent')
+      // Both colours of shots are hexadecimal, so this is the same without alpha.
+      fade.addColorStop(0, `${color}00`)
       fade.addColorStop(0.75, color)
-      fade.addColorStop(1, '#fff')
+      fade.addColorStop(1, this.#theme.isDark ? '#fff' : color)
       context.strokeStyle = fade
       context.lineCap = 'round'
       context.lineWidth = 3.2 * scale

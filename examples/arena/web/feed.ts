@@ -17,8 +17,8 @@ export class Feed {
   ): void {
     for (const { seat, by } of kills) {
       const isOwn = seat === ownSeat || by === ownSeat
-      const winner = by === undefined ? [] : [make('b', '', nameOf(by)), ' ✕ ']
-      this.#add(make('li', isOwn ? 'own' : '', ...winner, make('b', '', nameOf(seat))))
+      const winner = by === undefined ? [] : [make('b', '', nameOf(by))]
+      this.#add(make('li', isOwn ? 'own' : '', ...winner, ' ✕ ', make('b', '', nameOf(seat))))
     }
   }
 
