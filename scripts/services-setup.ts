@@ -1,4 +1,4 @@
 // Starts what the tests of a vitest project need, unless the runner has done so already.
 import { servicesSetup } from '@rts/testing'
 
-export default servicesSetup(['etcd'])
+export default servicesSetup(['etcd', 'chromium'])

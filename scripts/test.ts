@@ -126,7 +126,7 @@ if (await check('build', () => run('pnpm', ['run', 'build']))) {
 
 await suite('unit')
 
-const services = await provideServices(['etcd'])
+const services = await provideServices(['etcd', 'chromium'])
 for (const service of services.services) {
   if ('url' in service) lines.push(`used: ${service.name} (${service.how})`)
   else {

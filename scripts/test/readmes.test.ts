@@ -1,13 +1,15 @@
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { publishedPackages } from '../workspace.ts'
 
 function runFile(file: string): Promise<{ code: number | null; output: string }> {
   return new Promise((resolve) => {
     const child = spawn(process.execPath, ['--conditions=@rts/source', file], {
+      // What an example writes goes with its folder.
+      cwd: dirname(file),
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     let output = ''
