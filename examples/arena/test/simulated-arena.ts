@@ -24,10 +24,13 @@ const SIM_CONFIG: ArenaConfig = {
     { id: 'game_1', role: 'game' },
     { id: 'game_2', role: 'game' },
     { id: 'gate_1', role: 'gate' },
+    { id: 'gate_2', role: 'gate' },
   ],
   processes: { ttlSeconds: 30, nodes: [] },
   room: { seats: 3, matchSeconds: 8 },
 }
+
+const GATES = ['sim://gate_1:2', 'sim://gate_2:2']
 
 /** The arena without a machine: simulated links, memory registry and store, one clock and one seed for all. */
 export class SimulatedArena {
@@ -37,6 +40,7 @@ export class SimulatedArena {
   readonly #backend: MemoryBackend
   readonly #store: MemoryStore
   readonly #nodes = new Map<string, { node: ArenaNode; clock: CrashableClock }>()
+  #clients = 0
   /** Everything that was seen, in order, with its time. */
   readonly log: string[] = []
 
@@ -115,7 +119,8 @@ export class SimulatedArena {
   client(name: string): Client {
     return new Client({
       transports: [this.network.host(name)],
-      gates: ['sim://gate_1:2'],
+      // Each player begins with another gate than the one before.
+      gates: this.#clients++ % 2 === 0 ? GATES : GATES.toReversed(),
       ticket: name,
       clock: this.clock,
       random: this.random.fork(),
