@@ -1,7 +1,10 @@
 import type { Clock, Link, Logger, Random, Transport } from '@rts/rpc'
 
+/** Addresses, or a function that asks for them. */
+export type Gates = readonly string[] | (() => readonly string[] | Promise<readonly string[]>)
+
 export interface GateDialerOptions {
-  readonly gates: readonly string[]
+  readonly gates: Gates
   readonly transports: readonly Transport[]
   readonly dialTimeoutMs: number
   readonly retryDelayMs: number
@@ -16,9 +19,14 @@ export interface GateDialerOptions {
 /** A link that lived so long was a good one: the next outage starts from nothing. */
 const STABLE_MS = 5000
 
-/** Gets links to gates, one at a time, for ever: down the list, then a pause that grows, then again. */
+/**
+ * Gets links to gates, one at a time, for ever: down the list, then a pause that grows, then again. A list that is asked for
+ * is asked for anew before each time down.
+ */
 export class GateDialer {
   readonly #options: GateDialerOptions
+  #gates: readonly string[] = []
+  #isStale = true
   #index = 0
   /** Gates that failed since the last pause. */
   #tried = 0
@@ -33,8 +41,17 @@ export class GateDialer {
   /** @throws RangeError when there is no gate, or one that no transport reaches. */
   constructor(options: GateDialerOptions) {
     this.#options = options
-    if (options.gates.length === 0) throw new RangeError('gates must hold at least one address')
-    for (const url of options.gates) transportFor(options.transports, url)
+    const { gates, transports } = options
+    if (typeof gates === 'function') return
+    if (gates.length === 0) throw new RangeError('gates must hold at least one address')
+    for (const url of gates) {
+      if (transportFor(transports, url) === undefined) {
+        const given = transports.map((transport) => transport.scheme).join(', ') || 'none'
+        throw new RangeError(`no transport for the gate ${url}; given: ${given}`)
+      }
+    }
+    this.#gates = gates
+    this.#isStale = false
   }
 
   /** Dials at once. */
@@ -76,11 +93,12 @@ export class GateDialer {
   #next(): void {
     this.#index += 1
     this.#tried += 1
-    if (this.#tried < this.#options.gates.length) {
+    if (this.#tried < this.#gates.length) {
       void this.#dial()
       return
     }
     this.#tried = 0
+    this.#isStale = typeof this.#options.gates === 'function'
     this.#pauses = Math.max(1, this.#pauses)
     this.#pause()
   }
@@ -98,11 +116,39 @@ export class GateDialer {
     this.#cancelPause = clock.setTimer(delayMs, () => void this.#dial())
   }
 
+  /** Asks where the gates are, best first. Without an answer in time the ones known so far stay. */
+  async #ask(): Promise<void> {
+    const { gates, transports, dialTimeoutMs, clock, logger } = this.#options
+    if (typeof gates !== 'function') return
+    let cancelTimer = (): void => {}
+    const tooLate = new Promise<never>((_resolve, reject) => {
+      cancelTimer = clock.setTimer(dialTimeoutMs, () =>
+        reject(new Error(`gates() did not answer within ${dialTimeoutMs} ms`)),
+      )
+    })
+    try {
+      const found = await Promise.race([Promise.resolve().then(gates), tooLate])
+      const reachable = found.filter((url) => transportFor(transports, url) !== undefined)
+      if (reachable.length === 0)
+        throw new Error(`no transport reaches any of [${found.join(', ')}]`)
+      this.#gates = reachable
+      this.#index = 0
+      this.#isStale = false
+    } catch (error) {
+      this.#isStale = this.#gates.length === 0
+      logger.warn('the gates are not known', { error: String(error) })
+    } finally {
+      cancelTimer()
+    }
+  }
+
   async #dial(): Promise<void> {
+    if (this.#isStale) await this.#ask()
     if (this.#isStopped) return
-    const { gates, transports, dialTimeoutMs, maxMessageBytes, clock, random, logger } =
-      this.#options
-    const url = gates[this.#index % gates.length]!
+    const { transports, dialTimeoutMs, maxMessageBytes, clock, random, logger } = this.#options
+    const url = this.#gates[this.#index % this.#gates.length]
+    const transport = url === undefined ? undefined : transportFor(transports, url)
+    if (url === undefined || transport === undefined) return this.#next()
     const abort = new AbortController()
     this.#abort = abort
     const cancelTimer = clock.setTimer(dialTimeoutMs, () =>
@@ -110,7 +156,7 @@ export class GateDialer {
     )
     this.dials += 1
     try {
-      const link = await transportFor(transports, url).dial(url, {
+      const link = await transport.dial(url, {
         trust: 'player',
         maxMessageBytes,
         clock,
@@ -130,12 +176,10 @@ export class GateDialer {
   }
 }
 
-function transportFor(transports: readonly Transport[], url: string): Transport {
+function transportFor(transports: readonly Transport[], url: string): Transport | undefined {
   const scheme = url.slice(0, Math.max(0, url.indexOf('://')))
-  for (const transport of transports) {
-    // TLS is the same transport with another first word.
-    if (transport.scheme === scheme || `${transport.scheme}s` === scheme) return transport
-  }
-  const given = transports.map((transport) => transport.scheme).join(', ') || 'none'
-  throw new RangeError(`no transport for the gate ${url}; given: ${given}`)
+  // TLS is the same transport with another first word.
+  return transports.find(
+    (transport) => transport.scheme === scheme || `${transport.scheme}s` === scheme,
+  )
 }

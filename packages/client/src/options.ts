@@ -1,11 +1,15 @@
 import type { Clock, Logger, Random, Transport } from '@rts/rpc'
 import type { ClientSessionOptions } from '@rts/session'
+import type { Gates } from './gate-dialer.ts'
 
 export interface ClientOptions {
   /** How gates are reached: `websocket()` in browsers, `tcp()` and `ws()` in Node. */
   readonly transports: readonly Transport[]
-  /** Addresses in the order of trying, best first, as the login answered them: `['tcp://g1:7000', 'ws://g1:7001/play']`. */
-  readonly gates: readonly string[]
+  /**
+   * Addresses in the order of trying, best first, as the login answered them: `['tcp://g1:7000', 'ws://g1:7001/play']`. A
+   * function is asked at the start, and again when all it answered have failed: gates come and go.
+   */
+  readonly gates: Gates
   /** The login ticket. A function is asked again whenever a fresh login is needed. */
   readonly ticket: string | (() => string | Promise<string>)
   /** Milliseconds a call may take, waiting for its route included. @defaultValue 3000 */
