@@ -103,6 +103,7 @@ await check('format', () => run('oxfmt', ['--check']))
 await check('lint', () => run('oxlint', ['--deny-warnings']))
 await check('unused files, exports and dependencies', () => run('knip', []))
 await check('types', () => run('tsc', ['-p', 'tsconfig.json']))
+await check('types of the page', () => run('tsc', ['-p', 'examples/arena/web/tsconfig.json']))
 
 const packages = publishedPackages()
 await check('isolated declarations', async () => {

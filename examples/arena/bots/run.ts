@@ -1,6 +1,6 @@
 import { judge, runBots, type BotReport, type Verdict } from '@rts/bots'
 import { nodeClient } from '@rts/client/node'
-import { login } from '../src/player/login.ts'
+import { login, type Login } from '../src/player/login.ts'
 import { arenaScenario, type BotLogin } from './scenario.ts'
 
 export interface BotRun {
@@ -49,13 +49,15 @@ async function botLogin(
   server: string,
   gate: (url: string) => string | undefined,
 ): Promise<BotLogin> {
-  const { account, name, password = '', gates, ...guest } = await login(server, '/guest')
-  let firstTicket: string | undefined = guest.ticket
+  let answer: Login | undefined = await login(server, '/guest')
+  const { account, name, password = '' } = answer
+  // Tickets are short-lived and gates come and go: only the first ones are those of the first answer.
+  const ask = async (): Promise<Login> => answer ?? login(server, '/login', { name, password })
   const client = nodeClient({
-    gates: gates.map(gate).filter((url) => url !== undefined),
+    gates: async () => (await ask()).gates.map(gate).filter((url) => url !== undefined),
     ticket: async () => {
-      const ticket = firstTicket ?? (await login(server, '/login', { name, password })).ticket
-      firstTicket = undefined
+      const { ticket } = await ask()
+      answer = undefined
       return ticket
     },
   })

@@ -42,7 +42,7 @@ const look = (page: Page): Promise<Probe> =>
   })
 
 const waitFor = (page: Page, check: (seen: Probe) => boolean, message: string): Promise<void> =>
-  eventually(async () => check(await look(page)), { timeoutMs: 8000, message })
+  eventually(async () => check(await look(page)), { timeoutMs: 15_000, message })
 
 const ownShip = ({ ships }: Probe): Ship | undefined => ships.find(({ isOwn }) => isOwn)
 
@@ -135,6 +135,7 @@ describe.skipIf(serviceBinary('chromium') === undefined)('the page in Chromium',
       ({ connection }) => connection.resumes > 0 && connection.state === 'open',
       'not resumed',
     )
+    await waitFor(page, (seen) => ownShip(seen) !== undefined, 'no ship after the cut')
     const after = await look(page)
     await waitFor(
       page,
@@ -156,6 +157,11 @@ describe.skipIf(serviceBinary('chromium') === undefined)('the page in Chromium',
     const touch = await page.context().newCDPSession(page)
     const stick = { x: 90, y: 700, id: 0 }
     const fire = await middleOf(page, '#fire')
+    // The card of the login fades away above the stick.
+    await eventually(async () => (await idAt(page, stick.x, stick.y)) === 'stick-zone', {
+      timeoutMs: 15_000,
+      message: 'the stick is covered',
+    })
     await touch.send('Input.dispatchTouchEvent', { type: 'touchStart', touchPoints: [stick] })
     await touch.send('Input.dispatchTouchEvent', {
       type: 'touchMove',
@@ -187,6 +193,9 @@ const isCutSocket = (text: string): boolean => text.includes('WebSocket connecti
 function hasMoved(a: Ship | undefined, b: Ship | undefined): boolean {
   return a !== undefined && b !== undefined && Math.hypot(a.x - b.x, a.y - b.y) > 10
 }
+
+const idAt = (page: Page, x: number, y: number): Promise<string> =>
+  page.evaluate(`document.elementFromPoint(${x}, ${y})?.closest('[id]')?.id ?? ''`)
 
 async function middleOf(page: Page, selector: string): Promise<{ x: number; y: number }> {
   const box = await page.locator(selector).boundingBox()

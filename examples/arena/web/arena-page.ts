@@ -5,7 +5,8 @@ import type { Welcome } from '../src/shared/server-api.ts'
 import { ArenaView } from './arena-view.ts'
 import { Attract } from './attract.ts'
 import { ChatPanel } from './chat-panel.ts'
-import { ConnectionPanel, connectionFacts } from './connection-panel.ts'
+import { connectionFacts } from './connection-facts.ts'
+import { ConnectionPanel } from './connection-panel.ts'
 import { PlayerControls } from './controls.ts'
 import { Curtain } from './curtain.ts'
 import { element } from './elements.ts'
@@ -113,7 +114,7 @@ export class ArenaPage {
       enter,
       events: this.#events(),
       onUnsettled: () => this.#flight.resync(),
-      onClosed: (reason, isMoved) => this.#closed(presence, name, reason, isMoved),
+      onClosed: (reason) => this.#closed(presence, reason),
     })
     this.#presence = presence
     presence.client.on('rtt', ({ rttMs }) => this.#connection.measured(rttMs))
@@ -127,14 +128,12 @@ export class ArenaPage {
     this.#play()
   }
 
-  #closed(presence: Presence, name: string, reason: string, isMoved: boolean): void {
+  #closed(presence: Presence, reason: string): void {
     if (this.#presence !== presence) return
     this.#presence = undefined
     this.#flight.clear()
     this.#view.clear()
-    if (isMoved) {
-      this.#enter(name).catch((error: unknown) => this.#curtain.showEnded(String(error)))
-    } else if (this.#welcome !== undefined) this.#curtain.showEnded(reason)
+    if (this.#welcome !== undefined) this.#curtain.showEnded(reason)
     this.#welcome = undefined
   }
 

@@ -1,4 +1,5 @@
-import type { Client, ClientState } from '@rts/client'
+import type { ClientState } from '@rts/client'
+import type { ConnectionFacts } from './connection-facts.ts'
 import { element, setText } from './elements.ts'
 
 const SAMPLES = 48
@@ -14,17 +15,6 @@ const WORDS: Readonly<Record<ClientState, string>> = {
   open: 'connected',
   waiting: 'coming back',
   closed: 'closed',
-}
-
-/** What is known of the connection, read-only; also what `window.arena` tells. */
-export interface ConnectionFacts {
-  readonly state: ClientState
-  readonly transport: string
-  readonly rttMs: number | undefined
-  readonly resumes: number
-  readonly gate: string
-  readonly session: string
-  readonly statesPerSecond: number
 }
 
 /** How the player is connected: the chip in the bar and the panel with round trips of the last while. */
@@ -71,23 +61,5 @@ export class ConnectionPanel {
       rate: `${statesPerSecond} / s`,
     }
     for (const [name, field] of this.#fields) setText(field, texts[name])
-  }
-}
-
-/** Facts of a client; without one, of none. */
-export function connectionFacts(
-  client: Client | undefined,
-  statesPerSecond: number,
-): ConnectionFacts {
-  const stats = client?.stats()
-  const gate = stats?.gate
-  return {
-    state: client?.state ?? 'idle',
-    transport: gate === undefined ? '–' : gate.startsWith('wss:') ? 'WebSocket, TLS' : 'WebSocket',
-    rttMs: stats?.session?.rttMs,
-    resumes: stats?.resumes ?? 0,
-    gate: gate === undefined ? '–' : new URL(gate).host,
-    session: client?.sessionId?.slice(0, 8) ?? '–',
-    statesPerSecond,
   }
 }

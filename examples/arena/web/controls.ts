@@ -55,9 +55,10 @@ export class PlayerControls {
   }
 }
 
-/** Whether a key is meant for what has the focus: text, or a button that the space bar presses. */
+/** Whether a key is meant for what has the focus: text, the chat that scrolls, or a button. */
 function isElsewhere({ target, code }: KeyboardEvent): boolean {
   if (!(target instanceof HTMLElement)) return false
   if (target instanceof HTMLInputElement) return true
+  if (target.role === 'log') return code.startsWith('Arrow')
   return code === 'Space' && ['BUTTON', 'SUMMARY'].includes(target.tagName)
 }

@@ -20,6 +20,8 @@ export interface CurtainActions {
 /** The cards in front of the view: one at most is open. */
 export class Curtain {
   readonly #actions: CurtainActions
+  readonly #name = element('name', HTMLInputElement)
+  readonly #enterButton = element('enter', HTMLButtonElement)
   readonly #again = element('again', HTMLButtonElement)
   #open: Card | undefined
   #cancelTimer: () => void = () => {}
@@ -31,6 +33,7 @@ export class Curtain {
       event.preventDefault()
       void this.#enter()
     })
+    this.#name.addEventListener('input', () => this.#nameButton())
     element('play', HTMLButtonElement).addEventListener('click', () => actions.play())
     this.#again.addEventListener('click', () => actions.play())
     element('rest', HTMLButtonElement).addEventListener('click', () => actions.rest())
@@ -52,7 +55,8 @@ export class Curtain {
   }
 
   showWelcome(name: string): void {
-    element('name', HTMLInputElement).value = name
+    this.#name.value = name
+    this.#nameButton()
     this.show('welcome')
   }
 
@@ -84,15 +88,20 @@ export class Curtain {
     else this.#cancelTimer = systemClock.setTimer(1000, () => this.#count(seconds - 1))
   }
 
+  #nameButton(): void {
+    const name = this.#name.value.trim()
+    setText(this.#enterButton, name === '' ? 'Play as a guest' : `Play as ${name}`)
+  }
+
   async #enter(): Promise<void> {
     const card = this.#open
-    const button = element(card === 'ended' ? 'restart' : 'enter', HTMLButtonElement)
+    const button = card === 'ended' ? element('restart', HTMLButtonElement) : this.#enterButton
     const problem = element('problem', HTMLElement)
     if (button.disabled) return
     button.disabled = true
     setText(problem, '')
     try {
-      await this.#actions.enter(element('name', HTMLInputElement).value.trim())
+      await this.#actions.enter(this.#name.value.trim())
     } catch (error) {
       this.show('welcome')
       setText(problem, error instanceof Error ? error.message : String(error))

@@ -1,8 +1,7 @@
 const SIZE = 64
 const glows = new Map<string, HTMLCanvasElement>()
 
-/** A soft round light of that colour, drawn once. */
-export function glowOf(color: string): HTMLCanvasElement {
+function glowOf(color: string): HTMLCanvasElement {
   let glow = glows.get(color)
   if (glow === undefined) glows.set(color, (glow = drawGlow(color)))
   return glow
@@ -12,6 +11,7 @@ export function forgetGlows(): void {
   glows.clear()
 }
 
+/** A soft round light of that colour; each colour is drawn once and then copied. */
 export function drawGlowAt(
   context: CanvasRenderingContext2D,
   color: string,

@@ -1,5 +1,5 @@
 import type { Phase } from '../src/player/arena-player.ts'
-import type { ConnectionFacts } from './connection-panel.ts'
+import type { ConnectionFacts } from './connection-facts.ts'
 
 export interface ProbedShip {
   readonly seat: number

@@ -1,7 +1,7 @@
 // The physics of the arena, the same on the server and in the player's browser.
 
 /** Simulation steps per second; state is sent once a step. */
-export const STEPS_PER_SECOND = 20
+const STEPS_PER_SECOND = 20
 export const STEP_MS = 1000 / STEPS_PER_SECOND
 
 /** The arena wraps around: what leaves on one side comes in on the other. Units are pixels. */
@@ -11,7 +11,7 @@ export const ARENA_HEIGHT = 1000
 export const SHIP_RADIUS = 16
 export const SHIP_HP = 3
 export const TURN_PER_SECOND = 3.6
-export const THRUST_PER_SECOND = 420
+const THRUST_PER_SECOND = 420
 export const MAX_SPEED = 360
 /** The share of its speed that a ship keeps over one second without thrust. */
 export const GLIDE = 0.55
