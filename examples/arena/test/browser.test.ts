@@ -1,50 +1,17 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { eventually, serviceBinary, TcpFaultProxy } from '@rts/testing'
-import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core'
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { playWithBots } from '../bots/run.ts'
 import type { Arena } from '../src/arena.ts'
+import { hasMoved, launchBrowser, look, newPage, ownShip, waitFor } from './page.ts'
 import { gateUrl, runArena } from './running-arena.ts'
 
 const ARTIFACTS = join(import.meta.dirname, '..', '.artifacts')
 const LAPTOP = { viewport: { width: 1440, height: 900 } }
 const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true }
 const BOTS = 4
-
-interface Ship {
-  readonly seat: number
-  readonly x: number
-  readonly y: number
-  readonly isOwn: boolean
-}
-
-/** The part of `window.arena` used here; the page's own types need a browser's. */
-interface Probe {
-  readonly phase: string
-  readonly seat: number | undefined
-  readonly ships: readonly Ship[]
-  readonly shots: number
-  readonly connection: {
-    readonly state: string
-    readonly resumes: number
-    readonly session: string
-  }
-}
-
-/** What the page says of itself. */
-const look = (page: Page): Promise<Probe> =>
-  page.evaluate(() => {
-    // This runs in the page, where `window.arena` is.
-    const { phase, seat, ships, shots, connection } = (globalThis as unknown as { arena: Probe })
-      .arena
-    return { phase, seat, ships, shots, connection }
-  })
-
-const waitFor = (page: Page, check: (seen: Probe) => boolean, message: string): Promise<void> =>
-  eventually(async () => check(await look(page)), { timeoutMs: 15_000, message })
-
-const ownShip = ({ ships }: Probe): Ship | undefined => ships.find(({ isOwn }) => isOwn)
 
 describe.skipIf(serviceBinary('chromium') === undefined)('the page in Chromium', () => {
   const cleanUp = new AsyncDisposableStack()
@@ -61,10 +28,7 @@ describe.skipIf(serviceBinary('chromium') === undefined)('the page in Chromium',
     proxy = cleanUp.use(
       await TcpFaultProxy.listen({ target: { host: hostname, port: Number(port) } }),
     )
-    browser = await chromium.launch({
-      executablePath: serviceBinary('chromium')!,
-      args: ['--no-sandbox'],
-    })
+    browser = await launchBrowser()
     cleanUp.defer(() => browser.close())
     const playing = playWithBots({ server: arena.loginUrl, count: BOTS, signal: bots.signal })
     cleanUp.defer(async () => {
@@ -74,15 +38,9 @@ describe.skipIf(serviceBinary('chromium') === undefined)('the page in Chromium',
   }, 60_000)
   afterAll(() => cleanUp.disposeAsync())
 
-  /** Opens the page; its WebSocket goes through the fault proxy. Errors of the page are collected. */
+  /** Opens the page; its WebSocket goes through the fault proxy. */
   async function open(options: BrowserContextOptions): Promise<{ page: Page; errors: string[] }> {
-    const context = await browser.newContext(options)
-    const page = await context.newPage()
-    const errors: string[] = []
-    page.on('pageerror', (error) => errors.push(error.message))
-    page.on('console', (message) => {
-      if (message.type() === 'error' && !isCutSocket(message.text())) errors.push(message.text())
-    })
+    const { page, errors } = await newPage(browser, options)
     await page.route('**/guest', async (route) => {
       const response = await route.fetch()
       await route.fulfill({
@@ -186,13 +144,6 @@ describe.skipIf(serviceBinary('chromium') === undefined)('the page in Chromium',
     await page.context().close()
   })
 })
-
-/** The browser's own word about the socket that the test cuts. */
-const isCutSocket = (text: string): boolean => text.includes('WebSocket connection to')
-
-function hasMoved(a: Ship | undefined, b: Ship | undefined): boolean {
-  return a !== undefined && b !== undefined && Math.hypot(a.x - b.x, a.y - b.y) > 10
-}
 
 const idAt = (page: Page, x: number, y: number): Promise<string> =>
   page.evaluate(`document.elementFromPoint(${x}, ${y})?.closest('[id]')?.id ?? ''`)

@@ -1,9 +1,11 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { EtcdProcess, scratchFolder, serviceBinary } from '@rts/testing'
+import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { loadConfig } from '../src/config.ts'
 import { Supervisor } from '../src/supervisor.ts'
+import { hasMoved, launchBrowser, look, newPage, ownShip, waitFor } from './page.ts'
 import { IdlePlayers } from './players.ts'
 
 const MAIN = join(import.meta.dirname, '..', 'src', 'main.ts')
@@ -15,6 +17,10 @@ describe.skipIf(serviceBinary('etcd') === undefined)('a process for each node', 
   let etcd: EtcdProcess
   let supervisor: Supervisor
   let loginUrl: string
+  /** Plays beside the bots, where there is a browser. */
+  let page: Page | undefined
+  let session: string | undefined
+  let pageErrors: readonly string[] = []
 
   beforeAll(async () => {
     const folder = cleanUp.use(await scratchFolder('cluster'))
@@ -33,11 +39,41 @@ describe.skipIf(serviceBinary('etcd') === undefined)('a process for each node', 
     cleanUp.defer(() => supervisor.stop())
     await supervisor.start()
     loginUrl = supervisor.nodes.find(({ role }) => role === 'http')?.addresses[0] ?? ''
+    if (serviceBinary('chromium') === undefined) return
+    const browser = await launchBrowser()
+    cleanUp.defer(() => browser.close())
+    const opened = await newPage(browser, { viewport: { width: 1440, height: 900 } })
+    page = opened.page
+    pageErrors = opened.errors
+    await page.goto(loginUrl)
+    await page.getByRole('button', { name: 'Play as a guest' }).click()
+    await page.keyboard.down('ArrowUp')
+    await page.keyboard.down('ArrowLeft')
+    await pagePlays()
   }, 60_000)
   afterAll(() => cleanUp.disposeAsync())
 
   const ready = async (): Promise<void> => {
     while (supervisor.nodes.some(({ state }) => state !== 'ready')) await sleep(50)
+  }
+
+  /** The ship in the browser flies, in its first session, and nothing went wrong on the page. */
+  const pagePlays = async (): Promise<void> => {
+    if (page === undefined) return
+    await waitFor(
+      page,
+      (seen) => seen.phase === 'playing' && ownShip(seen) !== undefined,
+      'no ship on the page',
+    )
+    const before = await look(page)
+    session ??= before.connection.session
+    await waitFor(
+      page,
+      (seen) => hasMoved(ownShip(before), ownShip(seen)),
+      'the ship on the page stands still',
+    )
+    expect((await look(page)).connection.session).toBe(session)
+    expect(pageErrors).toEqual([])
   }
 
   test('kill -9 of a game: no connection closes, all play again within 5 s', async () => {
@@ -48,6 +84,7 @@ describe.skipIf(serviceBinary('etcd') === undefined)('a process for each node', 
     console.log(`both games killed: all ${PLAYERS} play again after ${Math.round(tookMs)} ms`)
     expect(players.sum('closed') + players.sum('lost')).toBe(0)
     expect(players.sum('interruptions')).toBeGreaterThanOrEqual(PLAYERS)
+    await pagePlays()
     await ready()
   })
 
@@ -66,6 +103,7 @@ describe.skipIf(serviceBinary('etcd') === undefined)('a process for each node', 
       logins: 0,
       closed: 0,
     })
+    await pagePlays()
     await ready()
   })
 
@@ -77,6 +115,7 @@ describe.skipIf(serviceBinary('etcd') === undefined)('a process for each node', 
     const { all } = players
     expect(Math.max(...all.map(({ stateAt }) => performance.now() - stateAt))).toBeLessThan(500)
     expect(players.sum('interruptions') + players.sum('lost') + players.sum('closed')).toBe(0)
+    await pagePlays()
     await ready()
     // And everybody finds a lobby again.
     const chats = all.map(({ player }) => player.desk.leaderboard())
@@ -96,6 +135,7 @@ describe.skipIf(serviceBinary('etcd') === undefined)('a process for each node', 
     await sleep(3000)
     await players.play(1000)
     expect(players.sum('interruptions') + players.sum('lost') + players.sum('closed')).toBe(0)
+    await pagePlays()
     // New players come in again as well.
     using more = await IdlePlayers.join(loginUrl, 2)
     expect(more.all).toHaveLength(2)
