@@ -1,4 +1,5 @@
-// Starts what the tests of a vitest project need, unless the runner has done so already.
-import { servicesSetup } from '@rts/testing'
+// Starts what the tests of a vitest project need, unless the runner has done so already. Vitest loads this file without the
+// source condition, hence the path.
+import { servicesSetup } from '../packages/testing/src/index.ts'
 
 export default servicesSetup(['etcd', 'chromium'])
