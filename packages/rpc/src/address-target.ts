@@ -1,5 +1,5 @@
-import { callHere } from './call-context.ts'
-import { timeoutOf, type CallOptions, type CallTarget } from './call-target.ts'
+import { callHere, frameHere } from './call-context.ts'
+import { timeoutOf, type CallTarget, type SentOptions } from './call-target.ts'
 import { CLOSE } from './close-codes.ts'
 import type { Clock } from './clock.ts'
 import type { Counters } from './counters.ts'
@@ -86,13 +86,14 @@ export class AddressTarget implements CallTarget {
     route: Route,
     entity: Uint8Array | undefined,
     args: readonly unknown[],
-    options: CallOptions | undefined,
+    options: SentOptions | undefined,
   ): Promise<unknown> {
     const open = this.#open()
     if (open !== undefined) return open.call(route, entity, args, options)
     const { clock, wheel, defaultTimeoutMs } = this.#dialing
     const signal = options?.signal
     if (signal?.aborted) return Promise.reject(signal.reason as Error)
+    const from = options?.from ?? frameHere() ?? null
     return new Promise((resolve, reject) => {
       const until = Math.min(
         clock.now() + timeoutOf(options, defaultTimeoutMs),
@@ -105,7 +106,7 @@ export class AddressTarget implements CallTarget {
           signal,
           (target) => {
             const timeoutMs = Math.max(1, until - clock.now())
-            target.call(route, entity, args, { ...options, timeoutMs }).then(resolve, reject)
+            target.call(route, entity, args, { ...options, timeoutMs, from }).then(resolve, reject)
           },
           reject,
         ),

@@ -1,4 +1,6 @@
 import type { CallerKind } from './remote-types.ts'
+import type { CallFrame } from './incoming-call.ts'
+import { callStorage } from './call-storage.ts'
 import type { RpcPeer } from './peer.ts'
 
 /** Who is calling, and until when the answer is wanted. */
@@ -13,7 +15,7 @@ export interface CallContext {
   readonly signal: AbortSignal
 }
 
-let current: CallContext | undefined
+let current: (CallContext & CallFrame) | undefined
 
 /** The call being handled. Valid synchronously inside a handler until its first await; throws outside. */
 export function currentCall(): CallContext {
@@ -25,8 +27,13 @@ export function currentCall(): CallContext {
 export const callHere = (): CallContext | undefined => current
 
 /** Makes a call the current one; returns the one before, to be put back. */
-export function enterCall(call: CallContext | undefined): CallContext | undefined {
+export function enterCall(
+  call: (CallContext & CallFrame) | undefined,
+): (CallContext & CallFrame) | undefined {
   const before = current
   current = call
   return before
 }
+
+/** The handler that is behind what runs now, also after its awaits. */
+export const frameHere = (): CallFrame | undefined => current ?? callStorage?.getStore()

@@ -1,3 +1,4 @@
+import type { CallFrame } from './incoming-call.ts'
 import type { Route } from './wire.ts'
 
 export interface CallOptions {
@@ -11,13 +12,19 @@ export interface CallOptions {
   readonly priority?: number
 }
 
+/** How a call is passed on inside this package. */
+export interface SentOptions extends CallOptions {
+  /** The handler that makes the call, or that none does. @defaultValue the one that is behind what runs now */
+  readonly from?: CallFrame | null
+}
+
 /** Where the calls of a remote go: a link, or an address that is dialled when needed. */
 export interface CallTarget {
   call(
     route: Route,
     entity: Uint8Array | undefined,
     args: readonly unknown[],
-    options: CallOptions | undefined,
+    options: SentOptions | undefined,
   ): Promise<unknown>
   /** Whether it was accepted for sending. */
   notify(

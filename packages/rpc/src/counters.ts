@@ -21,4 +21,5 @@ export class Counters {
   virtualLinks = 0
   pendingCalls = 0
   runningCalls = 0
+  waitingCalls = 0
 }

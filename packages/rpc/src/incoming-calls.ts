@@ -1,14 +1,16 @@
 import type { ByteReader } from './byte-reader.ts'
-import { enterCall, type CallContext } from './call-context.ts'
+import { enterCall } from './call-context.ts'
+import { callStorage } from './call-storage.ts'
+import { decodeExtras, NO_CHAIN, type Chain } from './chain.ts'
 import type { BodyDecoder } from './codec.ts'
-import { Timed } from './deadline-wheel.ts'
 import { errorReply } from './error-reply.ts'
 import { RpcError, type Executed, type RpcErrorCode } from './errors.ts'
 import { CALLER_BIT, exposeByClass, holderOf, type ExposedMethod } from './exposure.ts'
+import { IncomingCall } from './incoming-call.ts'
 import type { Link } from './link.ts'
+import type { Mailbox } from './mailbox.ts'
 import type { RpcPeer } from './peer.ts'
 import type { Exposed, PeerHost } from './peer-host.ts'
-import type { CallerKind } from './remote-types.ts'
 import {
   encodeError,
   encodeReply,
@@ -25,55 +27,19 @@ interface IncomingRoute {
 
 const NOTIFY_ID = 0
 
-/** One call being handled: what `currentCall()` returns. */
-class IncomingCall extends Timed implements CallContext {
-  readonly peer: RpcPeer
-  readonly #host: PeerHost
-  readonly id: number
-  readonly deadline: number | undefined
-  #controller: AbortController | undefined
-  #ended: Error | undefined
+type Handler = (...args: unknown[]) => unknown
 
-  constructor(peer: RpcPeer, host: PeerHost, id: number, deadline: number | undefined) {
-    super()
-    this.peer = peer
-    this.#host = host
-    this.id = id
-    this.deadline = deadline
-  }
-
-  get caller(): CallerKind {
-    return this.peer.caller
-  }
-
-  get nodeId(): string {
-    return this.peer.nodeId
-  }
-
-  get signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      this.#controller = new AbortController()
-      if (this.#ended !== undefined) this.#controller.abort(this.#ended)
-      else if (this.deadline !== undefined) this.#host.wheel.add(this, this.deadline)
-    }
-    return this.#controller.signal
-  }
-
-  override expire(): void {
-    this.end(new RpcError('RPC_TIMEOUT', 'the deadline of the call has passed'))
-  }
-
-  /** Nobody waits for the answer any more. */
-  end(reason: Error): void {
-    this.#ended ??= reason
-    this.finish()
-    this.#controller?.abort(this.#ended)
-  }
-
-  finish(): void {
-    this.#host.wheel.remove(this)
-  }
+/** A call that may run. */
+interface Admitted {
+  readonly target: object
+  readonly holder: Record<string, unknown>
+  readonly method: ExposedMethod
+  readonly mailbox: Mailbox | undefined
 }
+
+/** A call that waited begins this long before its deadline at the latest, so that who made it hears that it did not. */
+const MAX_NOTICE_MS = 100
+const NOTICE_SHARE = 0.1
 
 /** The serving half of a peer: finds what a frame calls, checks that it may, runs it, answers. */
 export class IncomingCalls {
@@ -137,23 +103,25 @@ export class IncomingCalls {
   }
 
   onCancel(id: number): void {
-    this.#running.get(id)?.end(new RpcError('RPC_CLOSED', 'the caller cancelled the call'))
+    const call = this.#running.get(id)
+    if (call === undefined || this.#withdraw(call)) return
+    call.end(new RpcError('RPC_CLOSED', 'the caller cancelled the call'))
   }
 
   /** The link is gone: handlers are told, their answers are dropped. */
   close(why: string): void {
     this.#isClosed = true
     const reason = new RpcError('RPC_CLOSED', `the caller is gone: ${why}`)
-    for (const call of this.#running.values()) call.end(reason)
+    for (const call of this.#running.values()) if (!this.#withdraw(call)) call.end(reason)
     this.#running.clear()
   }
 
   #receive(id: number, deadline: number | undefined, flags: number, reader: ByteReader): boolean {
     const route = (flags & FLAG.inline) !== 0 ? readRoute(reader) : this.#routes[reader.varint()]
     const entityId = (flags & FLAG.entity) !== 0 ? reader.string(MAX_NAME_BYTES) : undefined
-    if ((flags & FLAG.extras) !== 0) reader.raw(reader.varint())
+    const extras = (flags & FLAG.extras) !== 0 ? reader.raw(reader.varint()) : undefined
     if (reader.bad || route === undefined) return false
-    const call = new IncomingCall(this.#peer, this.#host, id, deadline)
+    const call = new IncomingCall(this.#peer, this.#host, id, deadline, this.#chainOf(extras))
     const found = this.#find(route, entityId)
     if (found instanceof RpcError) {
       this.#refuse(call, found)
@@ -170,7 +138,88 @@ export class IncomingCalls {
       return true
     }
     if (!Array.isArray(args)) return false
-    this.#dispatch(call, found.holder, found.method, args)
+    if (this.#enter(call, found, route, entityId, args)) {
+      this.#dispatch(call, found.holder, found.method, args)
+    }
+    return true
+  }
+
+  /** Only servers say truly who waits for whom. */
+  #chainOf(extras: Uint8Array | undefined): Chain {
+    return extras === undefined || this.#peer.caller !== 'server' ? NO_CHAIN : decodeExtras(extras)
+  }
+
+  /** @returns Whether the call runs now. Otherwise it waits for its turn, or has been refused. */
+  #enter(
+    call: IncomingCall,
+    found: Admitted,
+    route: IncomingRoute,
+    entityId: string | undefined,
+    args: unknown[],
+  ): boolean {
+    const { mailbox, target, method } = found
+    if (mailbox === undefined) return true
+    const { counters, clock, maxWaitingPerObject } = this.#host
+    const entered = mailbox.enter(call, maxWaitingPerObject)
+    if (entered === 'full') {
+      counters.refusedOverloaded += 1
+      this.#refuse(call, refusal('RPC_OVERLOADED', route, `${mailbox.waiting} calls wait for it`))
+      return false
+    }
+    call.mailbox = mailbox
+    if (entered === 'run') return true
+    this.#count(call)
+    counters.waitingCalls += 1
+    const waiting = {
+      run: () => {
+        counters.waitingCalls -= 1
+        this.#takeTurn(call, target, method, route, entityId, args)
+      },
+      expire: () => {
+        if (!this.#withdraw(call)) return
+        counters.timeouts += 1
+        this.#refuse(call, refusal('RPC_TIMEOUT', route, 'its turn did not come in time'))
+      },
+    }
+    const { deadline } = call
+    if (deadline === undefined) call.wait(waiting, undefined)
+    else {
+      const notice = Math.min(MAX_NOTICE_MS, (deadline - clock.now()) * NOTICE_SHARE)
+      call.wait(waiting, deadline - notice)
+    }
+    return false
+  }
+
+  /** What held when the call came may not hold any more. */
+  #takeTurn(
+    call: IncomingCall,
+    target: object,
+    method: ExposedMethod,
+    route: IncomingRoute,
+    entityId: string | undefined,
+    args: unknown[],
+  ): void {
+    const host = this.#host
+    const isThere = entityId === undefined || host.entities.get(entityId)?.target === target
+    const holder = isThere ? holderOf(target, method) : undefined
+    if (holder === undefined) {
+      host.counters.refusedUnknown += 1
+      const code = isThere ? 'RPC_UNKNOWN_METHOD' : 'RPC_UNKNOWN_ENTITY'
+      this.#refuse(call, refusal(code, route, 'it went away before the turn of the call came'))
+    } else if (host.beforeDispatch === undefined || this.#askHook(call, route, entityId)) {
+      this.#dispatch(call, holder, method, args)
+      return
+    }
+    this.#over(call)
+  }
+
+  /** Takes a call out of the mailbox it waits in. @returns Whether it waited. */
+  #withdraw(call: IncomingCall): boolean {
+    if (call.waiting === undefined || call.mailbox?.withdraw(call) !== true) return false
+    call.waiting = undefined
+    call.finish()
+    this.#host.counters.waitingCalls -= 1
+    this.#uncount(call)
     return true
   }
 
@@ -190,10 +239,7 @@ export class IncomingCalls {
     }
   }
 
-  #find(
-    route: IncomingRoute,
-    entityId: string | undefined,
-  ): { holder: Record<string, unknown>; method: ExposedMethod } | RpcError {
+  #find(route: IncomingRoute, entityId: string | undefined): Admitted | RpcError {
     const host = this.#host
     const { counters } = host
     const exposed = this.#exposed(route, entityId)
@@ -220,7 +266,7 @@ export class IncomingCalls {
       counters.refusedUnknown += 1
       return refusal('RPC_UNKNOWN_METHOD', route, 'the object has no such part now')
     }
-    return { holder, method }
+    return { target: exposed.target, holder, method, mailbox: exposed.mailbox }
   }
 
   #exposed(route: IncomingRoute, entityId: string | undefined): Exposed | RpcError {
@@ -235,8 +281,11 @@ export class IncomingCalls {
       host.counters.refusedForbidden += 1
       return refusal('RPC_FORBIDDEN', route, 'entities are not open to a player')
     }
-    const target = host.entities.get(entityId)
-    if (target !== undefined) return { target, methods: exposeByClass(target) }
+    const served = host.entities.get(entityId)
+    if (served !== undefined) {
+      const { target, mailbox } = served
+      return { target, methods: exposeByClass(target), mailbox }
+    }
     host.counters.refusedUnknown += 1
     return refusal('RPC_UNKNOWN_ENTITY', route, `no entity ${entityId} is served here`)
   }
@@ -248,40 +297,72 @@ export class IncomingCalls {
     args: unknown[],
   ): void {
     let result: unknown
-    const before = enterCall(call)
     try {
-      result = (holder[method.name] as (...args: unknown[]) => unknown).apply(holder, args)
+      result = this.#run(call, holder[method.name] as Handler, holder, args)
     } catch (error) {
       this.#fail(call, method, error)
+      this.#over(call)
       return
+    }
+    if (isThenable(result)) this.#await(call, method, result)
+    else {
+      this.#answer(call, method, result)
+      this.#over(call)
+    }
+  }
+
+  #run(call: IncomingCall, handler: Handler, holder: object, args: unknown[]): unknown {
+    const before = enterCall(call)
+    try {
+      const isInChain = call.mailbox !== undefined || call.chain.length > 0
+      const frame = isInChain ? call : undefined
+      // A link that was dialled by a handler still brings that handler's context along.
+      if (callStorage === undefined || callStorage.getStore() === frame) {
+        return handler.apply(holder, args)
+      }
+      return callStorage.run(frame, () => handler.apply(holder, args))
     } finally {
       enterCall(before)
     }
-    if (isThenable(result)) this.#await(call, method, result)
-    else this.#answer(call, method, result)
   }
 
   #await(call: IncomingCall, method: ExposedMethod, result: PromiseLike<unknown>): void {
-    const { counters } = this.#host
-    this.#runningCount += 1
-    counters.runningCalls += 1
-    // A notification has no id to be cancelled by; a second one of the same id replaces the first here.
-    if (call.id !== NOTIFY_ID) this.#running.set(call.id, call)
-    const ended = (): void => {
-      this.#runningCount -= 1
-      counters.runningCalls -= 1
-      if (this.#running.get(call.id) === call) this.#running.delete(call.id)
-    }
+    this.#count(call)
     result.then(
       (value) => {
-        ended()
         this.#answer(call, method, value)
+        this.#over(call)
       },
       (error: unknown) => {
-        ended()
         this.#fail(call, method, error)
+        this.#over(call)
       },
     )
+  }
+
+  /** From here on it is an unfinished call. */
+  #count(call: IncomingCall): void {
+    if (call.isCounted) return
+    call.isCounted = true
+    this.#runningCount += 1
+    this.#host.counters.runningCalls += 1
+    // A notification has no id to be cancelled by; a second one of the same id replaces the first here.
+    if (call.id !== NOTIFY_ID) this.#running.set(call.id, call)
+  }
+
+  #uncount(call: IncomingCall): void {
+    if (!call.isCounted) return
+    call.isCounted = false
+    this.#runningCount -= 1
+    this.#host.counters.runningCalls -= 1
+    if (this.#running.get(call.id) === call) this.#running.delete(call.id)
+  }
+
+  /** The call is answered: the next one in its mailbox may run. */
+  #over(call: IncomingCall): void {
+    call.finish()
+    this.#uncount(call)
+    call.mailbox?.leave(call)
   }
 
   #answer(call: IncomingCall, method: ExposedMethod, result: unknown): void {

@@ -1,6 +1,6 @@
 import type { AddressTarget } from './address-target.ts'
-import { callHere } from './call-context.ts'
-import { timeoutOf, type CallOptions, type CallTarget } from './call-target.ts'
+import { callHere, frameHere } from './call-context.ts'
+import { timeoutOf, type CallTarget, type SentOptions } from './call-target.ts'
 import type { Clock } from './clock.ts'
 import type { EntityRef } from './entity-ref.ts'
 import { RpcError } from './errors.ts'
@@ -52,13 +52,14 @@ export class LocatedTarget implements CallTarget {
     route: Route,
     entity: Uint8Array | undefined,
     args: readonly unknown[],
-    options: CallOptions | undefined,
+    options: SentOptions | undefined,
   ): Promise<unknown> {
     const { at, clock, defaultTimeoutMs } = this.#places
     const until = Math.min(
       clock.now() + timeoutOf(options, defaultTimeoutMs),
       callHere()?.deadline ?? Infinity,
     )
+    const from = options?.from ?? frameHere() ?? null
     const place = this.#place()
     let url = typeof place === 'object' ? await place : place
     for (let moves = 0; ; moves += 1) {
@@ -72,7 +73,7 @@ export class LocatedTarget implements CallTarget {
         throw new RpcError('RPC_TIMEOUT', text)
       }
       try {
-        return await at(url).call(route, entity, args, { ...options, timeoutMs })
+        return await at(url).call(route, entity, args, { ...options, timeoutMs, from })
       } catch (error) {
         if (moves === MAX_MOVES || !mayBeElsewhere(error)) throw error
         const next = await this.#placeBut(url)

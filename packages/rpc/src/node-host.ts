@@ -1,4 +1,5 @@
 import type { Clock } from './clock.ts'
+import { FrameIds } from './chain.ts'
 import { trustedDecoder, untrustedDecoder } from './codec.ts'
 import { Counters } from './counters.ts'
 import { DeadlineWheel } from './deadline-wheel.ts'
@@ -6,7 +7,7 @@ import type { Link } from './link.ts'
 import { silentLogger, type Logger } from './logger.ts'
 import { positive } from './options.ts'
 import { makePeer, type PeerFacts, type RpcPeer } from './peer.ts'
-import type { Dispatch, Exposed, PeerHost } from './peer-host.ts'
+import type { Dispatch, Exposed, PeerHost, Served } from './peer-host.ts'
 import { DECODE_LIMITS, DIALLED_DECODE_LIMITS, type DecodeLimits } from './pre-scan.ts'
 
 export type VirtualLinkHandler = (link: Link, meta: unknown, peer: RpcPeer) => void
@@ -15,6 +16,7 @@ interface NodeHostOptions {
   readonly defaultTimeoutMs?: number
   readonly maxPendingPerPeer?: number
   readonly maxRunningPerPlayer?: number
+  readonly maxWaitingPerObject?: number
   readonly playerLimits?: Partial<DecodeLimits>
   readonly beforeDispatch?: (call: Dispatch) => void
   readonly logger?: Logger
@@ -28,23 +30,33 @@ export class NodeHost implements PeerHost {
   readonly counters: Counters = new Counters()
   readonly decoders: PeerHost['decoders']
   readonly services: Map<string, Exposed> = new Map()
-  readonly entities: Map<string, object> = new Map()
+  readonly entities: Map<string, Served> = new Map()
   readonly peers: Set<RpcPeer> = new Set()
   readonly defaultTimeoutMs: number
   readonly maxPending: number
   readonly maxRunningPerPlayer: number
+  readonly maxWaitingPerObject: number
+  readonly frames: FrameIds
   readonly beforeDispatch: ((call: Dispatch) => void) | undefined
   virtualLinkHandler: VirtualLinkHandler | undefined
   isDraining = false
   readonly #onClosed: (peer: RpcPeer) => void
 
-  constructor(options: NodeHostOptions, clock: Clock, onClosed: (peer: RpcPeer) => void) {
+  /** @param name - Unique to this start of the node. */
+  constructor(
+    name: string,
+    options: NodeHostOptions,
+    clock: Clock,
+    onClosed: (peer: RpcPeer) => void,
+  ) {
+    this.frames = new FrameIds(name)
     this.clock = clock
     this.logger = options.logger ?? silentLogger
     this.wheel = new DeadlineWheel(clock)
     this.defaultTimeoutMs = positive('defaultTimeoutMs', options.defaultTimeoutMs ?? 3000)
     this.maxPending = positive('maxPendingPerPeer', options.maxPendingPerPeer ?? 1_000_000)
     this.maxRunningPerPlayer = positive('maxRunningPerPlayer', options.maxRunningPerPlayer ?? 256)
+    this.maxWaitingPerObject = positive('maxWaitingPerObject', options.maxWaitingPerObject ?? 1024)
     this.beforeDispatch = options.beforeDispatch
     this.decoders = {
       server: trustedDecoder(),

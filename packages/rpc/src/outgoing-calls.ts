@@ -1,5 +1,6 @@
-import { callHere } from './call-context.ts'
-import { timeoutOf, type CallOptions, type CallTarget } from './call-target.ts'
+import { callHere, frameHere } from './call-context.ts'
+import { timeoutOf, type CallTarget, type SentOptions } from './call-target.ts'
+import { encodeExtras, NO_CHAIN, type Chain } from './chain.ts'
 import type { BodyDecoder } from './codec.ts'
 import { Timed } from './deadline-wheel.ts'
 import { RpcError } from './errors.ts'
@@ -56,6 +57,8 @@ export class OutgoingCalls implements CallTarget {
   readonly #decoder: BodyDecoder
   /** What the other end accepts. */
   readonly #maxMessageBytes: number
+  /** The other end is a server: it hears, and may believe, who waits for a call. */
+  readonly #carriesChains: boolean
   readonly #pending = new Map<number, PendingCall>()
   readonly #routes = new Map<string, number>()
   #routeBytes = 0
@@ -63,8 +66,15 @@ export class OutgoingCalls implements CallTarget {
   #congested = false
   #closed: string | undefined
 
-  constructor(host: PeerHost, link: Link, decoder: BodyDecoder, maxMessageBytes: number) {
+  constructor(
+    host: PeerHost,
+    link: Link,
+    decoder: BodyDecoder,
+    maxMessageBytes: number,
+    carriesChains: boolean,
+  ) {
     this.#host = host
+    this.#carriesChains = carriesChains
     this.#link = link
     this.#decoder = decoder
     this.#maxMessageBytes = maxMessageBytes
@@ -74,7 +84,7 @@ export class OutgoingCalls implements CallTarget {
     route: Route,
     entity: Uint8Array | undefined,
     args: readonly unknown[],
-    options: CallOptions | undefined,
+    options: SentOptions | undefined,
   ): Promise<unknown> {
     const host = this.#host
     const signal = options?.signal
@@ -98,7 +108,9 @@ export class OutgoingCalls implements CallTarget {
     let frame: Uint8Array
     try {
       const routeId = this.#routeId(route)
-      frame = encodeCall(id, Math.ceil(timeoutMs), routeId, route, entity, args)
+      const chain = this.#carriesChains ? chainOf(options) : NO_CHAIN
+      const extras = chain.length === 0 ? undefined : encodeExtras(chain)
+      frame = encodeCall(id, Math.ceil(timeoutMs), routeId, route, entity, extras, args)
       this.#checkSize(route, frame.length)
     } catch (error) {
       return Promise.reject(asEncodeError(route, error))
@@ -279,6 +291,9 @@ export class OutgoingCalls implements CallTarget {
     return true
   }
 }
+
+const chainOf = (options: SentOptions | undefined): Chain =>
+  (options?.from === undefined ? frameHere() : options.from)?.chainOn ?? NO_CHAIN
 
 export const nameOf = (route: Route): string =>
   `${route.service === '' ? 'entity' : route.service}.${route.method}`

@@ -4,6 +4,8 @@ import type { Counters } from './counters.ts'
 import type { DeadlineWheel } from './deadline-wheel.ts'
 import type { ExposedMethods } from './exposure.ts'
 import type { Link } from './link.ts'
+import type { FrameIds } from './chain.ts'
+import type { Mailbox } from './mailbox.ts'
 import type { Logger } from './logger.ts'
 import type { RpcPeer } from './peer.ts'
 import type { CallerKind } from './remote-types.ts'
@@ -24,7 +26,12 @@ export interface Dispatch {
 export interface Exposed {
   readonly target: object
   readonly methods: ExposedMethods
+  /** Absent when its calls may overlap. */
+  readonly mailbox: Mailbox | undefined
 }
+
+/** An entity that can be called by its id. */
+export type Served = Omit<Exposed, 'methods'>
 
 /** By who sent the bytes: a proven server, a peer this node dialled itself, anybody. */
 interface Decoders {
@@ -41,10 +48,13 @@ export interface PeerHost {
   readonly counters: Counters
   readonly decoders: Decoders
   readonly services: ReadonlyMap<string, Exposed>
-  readonly entities: ReadonlyMap<string, object>
+  readonly entities: ReadonlyMap<string, Served>
+  readonly frames: FrameIds
   readonly defaultTimeoutMs: number
   readonly maxPending: number
   readonly maxRunningPerPlayer: number
+  /** Calls waiting in one mailbox. */
+  readonly maxWaitingPerObject: number
   /** The node is stopping: calls are refused. */
   readonly isDraining: boolean
   readonly beforeDispatch: ((call: Dispatch) => void) | undefined

@@ -3,6 +3,7 @@ import { CLOSE } from './close-codes.ts'
 import { exposeByClass, exposeByTable } from './exposure.ts'
 import { IncomingCalls } from './incoming-calls.ts'
 import type { Link } from './link.ts'
+import { mailboxOf } from './mailbox.ts'
 import { OutgoingCalls } from './outgoing-calls.ts'
 import type { Exposed, PeerHost } from './peer-host.ts'
 import { entityRemote, serviceRemote } from './remote.ts'
@@ -75,7 +76,8 @@ export class RpcPeer {
     this.#maxReceiveBytes = facts.maxReceiveBytes
     const { server, dialled, player } = host.decoders
     const decoder = facts.caller === 'server' ? server : facts.isDialled ? dialled : player
-    this.#outgoing = new OutgoingCalls(host, link, decoder, facts.maxSendBytes)
+    const isServer = facts.caller === 'server'
+    this.#outgoing = new OutgoingCalls(host, link, decoder, facts.maxSendBytes, isServer)
     this.#incoming = new IncomingCalls(this, host, link, decoder, facts.maxSendBytes)
     this.#virtual = new VirtualLinks(this, host, link, decoder, facts.maxReceiveBytes)
     this.#lastHeardAt = host.clock.now()
@@ -264,7 +266,7 @@ export function exposeIn(
   if (name === '') throw new RangeError('a service needs a name')
   if (services.has(name)) throw new RangeError(`a service "${name}" is exposed already`)
   const methods = table === undefined ? exposeByClass(target) : exposeByTable(target, table, name)
-  const exposed = { target, methods }
+  const exposed = { target, methods, mailbox: mailboxOf(target, 'reentrant') }
   services.set(name, exposed)
   return () => {
     if (services.get(name) === exposed) services.delete(name)

@@ -12,6 +12,7 @@ import type { Link, LinkOptions, Listener, Transport } from './link.ts'
 import { Liveness } from './liveness.ts'
 import { LocatedTarget, type Locate } from './located-target.ts'
 import type { Logger } from './logger.ts'
+import { mailboxOf } from './mailbox.ts'
 import { NodeHost, type VirtualLinkHandler } from './node-host.ts'
 import { positive } from './options.ts'
 import { exposeIn, type RpcPeer } from './peer.ts'
@@ -50,6 +51,8 @@ export interface RpcNodeOptions {
   readonly maxPendingPerPeer?: number
   /** Unfinished calls of one player. @defaultValue 256 */
   readonly maxRunningPerPlayer?: number
+  /** Calls that wait for the turn in one mailbox. @defaultValue 1024 */
+  readonly maxWaitingPerObject?: number
   /** What a message body from a player may hold. @defaultValue see {@link DecodeLimits} */
   readonly playerLimits?: Partial<DecodeLimits>
   /**
@@ -57,7 +60,7 @@ export interface RpcNodeOptions {
    * when a call was surely not executed there. @defaultValue the `url` of the ref
    */
   readonly locate?: Locate
-  /** Asked before each dispatch; what it throws is the answer, with `executed: 'no'`. */
+  /** Asked before each dispatch, and again when the turn of a call comes that waited; what it throws is the answer, with `executed: 'no'`. */
   readonly beforeDispatch?: (call: Dispatch) => void
   readonly clock?: Clock
   readonly random?: Random
@@ -109,13 +112,16 @@ export class RpcNode {
     this.#closeTimeoutMs = options.closeTimeoutMs ?? 1000
     this.#locate = options.locate
     this.#liveness = new Liveness(clock, pingIntervalMs, pingTimeoutMs)
-    this.#host = new NodeHost(options, clock, (peer) => this.#liveness.forget(peer))
+    const epoch = options.epoch ?? hex(random(8))
+    this.#host = new NodeHost(`${this.id}\n${epoch}`, options, clock, (peer) =>
+      this.#liveness.forget(peer),
+    )
     this.#connector = new Connector({
       host: this.#host,
       self: {
         id: this.id,
         role: this.role,
-        epoch: options.epoch ?? hex(random(8)),
+        epoch,
         cluster: options.cluster,
         trustLoopback: options.trustLoopback ?? false,
         random,
@@ -188,7 +194,8 @@ export class RpcNode {
   }
 
   /**
-   * Offers an object under a name to every peer, each as far as the table opens it to its kind.
+   * Offers an object under a name to every peer, each as far as the table opens it to its kind. Its calls may overlap,
+   * unless its class says `static readonly execution = 'serial'`.
    *
    * @param table - Instead of the class's own `static rpc` and those of its components.
    * @returns The undo.
@@ -198,15 +205,19 @@ export class RpcNode {
     return exposeIn(this.#host.services, name, target, table)
   }
 
-  /** Makes an entity callable by its id, for servers and admins. Returns the undo. */
+  /**
+   * Makes an entity callable by its id, for servers and admins. It has a mailbox: one call at a time, its components'
+   * included, unless its class says `static readonly execution = 'reentrant'`. Returns the undo.
+   */
   serve(entityId: string, entity: object): () => void {
     encodeEntityId(entityId)
     const { entities } = this.#host
     if (entities.has(entityId)) throw new RangeError(`an entity ${entityId} is served already`)
     exposeByClass(entity)
-    entities.set(entityId, entity)
+    const served = { target: entity, mailbox: mailboxOf(entity, 'serial') }
+    entities.set(entityId, served)
     return () => {
-      if (entities.get(entityId) === entity) entities.delete(entityId)
+      if (entities.get(entityId) === served) entities.delete(entityId)
     }
   }
 

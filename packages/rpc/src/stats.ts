@@ -7,6 +7,8 @@ export interface RpcStats {
   readonly pendingCalls: number
   /** Calls whose handler has not finished. */
   readonly runningCalls: number
+  /** Those of them that wait for their turn in a mailbox. */
+  readonly waitingCalls: number
   readonly callsSent: number
   readonly notifiesSent: number
   readonly callsReceived: number

@@ -100,20 +100,25 @@ export function encodeRoute(id: number, route: Route): Uint8Array {
 
 // The frames below are valid until the next encode: they are sent at once.
 
-/** @param routeId - Its number on this link, or -1 to spell it out. */
+/**
+ * @param routeId - Its number on this link, or -1 to spell it out.
+ * @param extras - With their length in front.
+ */
 export function encodeCall(
   callId: number,
   timeoutMs: number,
   routeId: number,
   route: Route,
   entity: Uint8Array | undefined,
+  extras: Uint8Array | undefined,
   args: readonly unknown[],
 ): Uint8Array {
   const size = 5 + varintSize(timeoutMs) + targetSize(routeId, route, entity)
-  const out = encodeBehind(size, args)
-  out[0] = KIND.call | targetFlags(routeId, entity)
+  const out = encodeBehind(size + (extras?.length ?? 0), args)
+  out[0] = KIND.call | targetFlags(routeId, entity) | (extras === undefined ? 0 : FLAG.extras)
   const at = putVarint(out, putU32(out, 1, callId), timeoutMs)
-  putTarget(out, at, routeId, route, entity)
+  const end = putTarget(out, at, routeId, route, entity)
+  if (extras !== undefined) out.set(extras, end)
   return out
 }
 
@@ -215,7 +220,7 @@ function putTarget(
   routeId: number,
   route: Route,
   entity: Uint8Array | undefined,
-): void {
+): number {
   const next = routeId < 0 ? putBytes(out, at, route.bytes) : putVarint(out, at, routeId)
-  if (entity !== undefined) putBytes(out, next, entity)
+  return entity === undefined ? next : putBytes(out, next, entity)
 }

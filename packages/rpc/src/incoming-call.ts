@@ -1,0 +1,110 @@
+import type { CallContext } from './call-context.ts'
+import { extend, NO_CHAIN, type Chain } from './chain.ts'
+import { Timed } from './deadline-wheel.ts'
+import { RpcError } from './errors.ts'
+import type { Mailbox, MailboxCall } from './mailbox.ts'
+import type { RpcPeer } from './peer.ts'
+import type { PeerHost } from './peer-host.ts'
+import type { CallerKind } from './remote-types.ts'
+
+/** A handler as the calls it makes see it. */
+export interface CallFrame {
+  /** What those calls carry. */
+  readonly chainOn: Chain
+}
+
+/** What a call does while it waits in a mailbox. */
+export interface Waiting {
+  run(): void
+  /** Its time is nearly up, and it has not begun. */
+  expire(): void
+}
+
+/** One call being handled: what `currentCall()` returns. */
+export class IncomingCall extends Timed implements CallContext, CallFrame, MailboxCall {
+  readonly peer: RpcPeer
+  readonly #host: PeerHost
+  readonly id: number
+  readonly deadline: number | undefined
+  readonly chain: Chain
+  readonly frameId: number
+  /** The one it runs or waits in. */
+  mailbox: Mailbox | undefined
+  waiting: Waiting | undefined
+  /** It counts as unfinished. */
+  isCounted = false
+  #controller: AbortController | undefined
+  #ended: Error | undefined
+  #isFinished = false
+
+  constructor(
+    peer: RpcPeer,
+    host: PeerHost,
+    id: number,
+    deadline: number | undefined,
+    chain: Chain,
+  ) {
+    super()
+    this.peer = peer
+    this.#host = host
+    this.id = id
+    this.deadline = deadline
+    this.chain = chain
+    this.frameId = host.frames.next()
+  }
+
+  get caller(): CallerKind {
+    return this.peer.caller
+  }
+
+  get nodeId(): string {
+    return this.peer.nodeId
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController()
+      if (this.#ended !== undefined) this.#controller.abort(this.#ended)
+      else if (this.deadline !== undefined && !this.#isFinished) {
+        this.#host.wheel.add(this, this.deadline)
+      }
+    }
+    return this.#controller.signal
+  }
+
+  get chainOn(): Chain {
+    if (this.#isFinished) return NO_CHAIN
+    return this.mailbox === undefined ? this.chain : extend(this.chain, this.frameId)
+  }
+
+  /** It waits for its turn, at most until then. */
+  wait(waiting: Waiting, startBy: number | undefined): void {
+    this.waiting = waiting
+    if (startBy !== undefined) this.#host.wheel.add(this, startBy)
+  }
+
+  run(): void {
+    const { waiting } = this
+    this.waiting = undefined
+    this.#host.wheel.remove(this)
+    waiting?.run()
+  }
+
+  override expire(): void {
+    if (this.waiting !== undefined) this.waiting.expire()
+    else this.end(new RpcError('RPC_TIMEOUT', 'the deadline of the call has passed'))
+  }
+
+  /** Nobody waits for the answer any more. */
+  end(reason: Error): void {
+    this.#ended ??= reason
+    this.#host.wheel.remove(this)
+    this.#controller?.abort(this.#ended)
+  }
+
+  /** The handler is over. */
+  finish(): void {
+    this.#isFinished = true
+    this.#host.wheel.remove(this)
+  }
+}

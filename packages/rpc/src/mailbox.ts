@@ -1,0 +1,107 @@
+import type { Chain } from './chain.ts'
+
+/**
+ * How the calls of one object run. `serial`: one at a time, in the order they came. `reentrant`: each when it comes,
+ * so that asynchronous ones overlap.
+ */
+export type Execution = 'serial' | 'reentrant'
+
+/** A call as its mailbox sees it. */
+export interface MailboxCall {
+  /** Names it while it runs. */
+  readonly frameId: number
+  /** Who waits for it. */
+  readonly chain: Chain
+  /** Its turn has come, after it waited. It is over when it says `leave`. */
+  run(): void
+}
+
+/**
+ * One call at a time. Only a call that comes back from the running one may run inside it, and then it is the running
+ * one: so a chain can return (A to B to A), one frame of it at a time.
+ */
+export class Mailbox {
+  /** What runs: the last one now, those before it wait for it or go on after it. */
+  readonly #frames: MailboxCall[] = []
+  readonly #waiting = new Set<MailboxCall>()
+  #isTurning = false
+
+  get waiting(): number {
+    return this.#waiting.size
+  }
+
+  /** `run` and `wait` oblige to `leave` or, while it waits, `withdraw`. */
+  enter(call: MailboxCall, maxWaiting: number): 'run' | 'wait' | 'full' {
+    if (this.#admits(call)) {
+      this.#frames.push(call)
+      return 'run'
+    }
+    if (this.#waiting.size >= maxWaiting) return 'full'
+    this.#waiting.add(call)
+    return 'wait'
+  }
+
+  /** The call is over: whose turn it is runs before this returns. */
+  leave(call: MailboxCall): void {
+    const last = this.#frames.length - 1
+    if (this.#frames[last] === call) this.#frames.pop()
+    else {
+      const index = this.#frames.indexOf(call)
+      if (index >= 0) this.#frames.splice(index, 1)
+    }
+    if (this.#waiting.size === 0 || this.#isTurning) return
+    this.#isTurning = true
+    try {
+      for (let next = this.#next(); next !== undefined; next = this.#next()) {
+        this.#waiting.delete(next)
+        this.#frames.push(next)
+        next.run()
+      }
+    } finally {
+      this.#isTurning = false
+    }
+  }
+
+  /** Takes a call out that waits. @returns Whether it did. */
+  withdraw(call: MailboxCall): boolean {
+    return this.#waiting.delete(call)
+  }
+
+  #admits(call: MailboxCall): boolean {
+    const top = this.#frames.at(-1)
+    if (top === undefined) return this.#waiting.size === 0
+    return call.chain.length > 0 && call.chain.includes(top.frameId)
+  }
+
+  #next(): MailboxCall | undefined {
+    const top = this.#frames.at(-1)
+    for (const call of this.#waiting) {
+      if (top === undefined || call.chain.includes(top.frameId)) return call
+    }
+    return undefined
+  }
+}
+
+// An object has one mailbox, however many names lead to it.
+const mailboxes = new WeakMap<object, Mailbox>()
+
+/**
+ * The mailbox of an object whose class is serial, by its `static execution` or by default.
+ *
+ * @throws TypeError when `static execution` is something else.
+ */
+export function mailboxOf(target: object, byDefault: Execution): Mailbox | undefined {
+  const type = target.constructor as { readonly execution?: unknown; readonly name?: string }
+  const execution = type?.execution ?? byDefault
+  if (execution === 'reentrant') return undefined
+  if (execution !== 'serial') {
+    const text = `${type.name}.execution must be 'serial' or 'reentrant', got ${String(execution)}`
+    throw new TypeError(text)
+  }
+  let mailbox = mailboxes.get(target)
+  if (mailbox === undefined) {
+    mailbox = new Mailbox()
+    mailboxes.set(target, mailbox)
+  }
+  return mailbox
+}
