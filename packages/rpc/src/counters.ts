@@ -6,6 +6,7 @@ export class Counters {
   notifiesReceived = 0
   timeouts = 0
   lost = 0
+  deadlocks = 0
   lateReplies = 0
   refusedForbidden = 0
   refusedUnknown = 0

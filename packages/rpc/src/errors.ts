@@ -16,6 +16,7 @@ export type RpcErrorCode =
   | 'RPC_BAD_REPLY'
   | 'RPC_TOO_LARGE'
   | 'RPC_OVERLOADED'
+  | 'RPC_DEADLOCK'
   | 'RPC_INTERNAL'
 
 /** `no`: surely not run. `yes`: the handler ran and failed. `maybe`: nobody here can know. */

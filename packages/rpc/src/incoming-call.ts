@@ -1,5 +1,6 @@
 import type { CallContext } from './call-context.ts'
 import { extend, NO_CHAIN, type Chain } from './chain.ts'
+import type { Asked, Probe } from './deadlock-watch.ts'
 import { Timed } from './deadline-wheel.ts'
 import { RpcError } from './errors.ts'
 import type { Mailbox, MailboxCall } from './mailbox.ts'
@@ -11,6 +12,15 @@ import type { CallerKind } from './remote-types.ts'
 export interface CallFrame {
   /** What those calls carry. */
   readonly chainOn: Chain
+  /** Those of them that wait for their answers. */
+  readonly asked: Set<Asked>
+}
+
+/** What a call is for. */
+export interface CallTopic {
+  readonly service: string
+  readonly method: string
+  readonly entityId: string | undefined
 }
 
 /** What a call does while it waits in a mailbox. */
@@ -29,8 +39,12 @@ export class IncomingCall extends Timed implements CallContext, CallFrame, Mailb
   readonly chain: Chain
   readonly frameId: number
   /** The one it runs or waits in. */
-  mailbox: Mailbox | undefined
+  mailbox: Mailbox<IncomingCall> | undefined
   waiting: Waiting | undefined
+  /** The last probe that went through it. */
+  probedBy: Probe | undefined
+  readonly #topic: CallTopic
+  #asked: Set<Asked> | undefined
   /** It counts as unfinished. */
   isCounted = false
   #controller: AbortController | undefined
@@ -43,6 +57,7 @@ export class IncomingCall extends Timed implements CallContext, CallFrame, Mailb
     id: number,
     deadline: number | undefined,
     chain: Chain,
+    topic: CallTopic,
   ) {
     super()
     this.peer = peer
@@ -50,6 +65,7 @@ export class IncomingCall extends Timed implements CallContext, CallFrame, Mailb
     this.id = id
     this.deadline = deadline
     this.chain = chain
+    this.#topic = topic
     this.frameId = host.frames.next()
   }
 
@@ -75,6 +91,15 @@ export class IncomingCall extends Timed implements CallContext, CallFrame, Mailb
   get chainOn(): Chain {
     if (this.#isFinished) return NO_CHAIN
     return this.mailbox === undefined ? this.chain : extend(this.chain, this.frameId)
+  }
+
+  get asked(): Set<Asked> {
+    return (this.#asked ??= new Set())
+  }
+
+  describe(): string {
+    const { service, method, entityId } = this.#topic
+    return `${entityId ?? service}.${method} at ${this.#host.name}`
   }
 
   /** It waits for its turn, at most until then. */

@@ -18,6 +18,7 @@ import {
   MAX_NAME_BYTES,
   MAX_ROUTE_BYTES,
   MAX_ROUTES,
+  MAX_TRAIL_NAME_BYTES,
 } from './wire.ts'
 
 interface IncomingRoute {
@@ -34,7 +35,7 @@ interface Admitted {
   readonly target: object
   readonly holder: Record<string, unknown>
   readonly method: ExposedMethod
-  readonly mailbox: Mailbox | undefined
+  readonly mailbox: Mailbox<IncomingCall> | undefined
 }
 
 /** A call that waited begins this long before its deadline at the latest, so that who made it hears that it did not. */
@@ -108,6 +109,20 @@ export class IncomingCalls {
     call.end(new RpcError('RPC_CLOSED', 'the caller cancelled the call'))
   }
 
+  /** @returns Whether a peer may send this, and the frame was well-formed. */
+  onProbe(reader: ByteReader): boolean {
+    const id = reader.u32()
+    const origin = reader.u32() + reader.u32() * 2 ** 32
+    const round = reader.u32()
+    const hops = reader.u8()
+    const names = reader.u8()
+    const trail = Array.from({ length: names }, () => reader.string(MAX_TRAIL_NAME_BYTES))
+    if (reader.bad || this.#peer.caller !== 'server') return false
+    const call = this.#running.get(id)
+    if (call !== undefined) this.#host.deadlocks.onProbe({ origin, round, hops, trail }, call)
+    return true
+  }
+
   /** The link is gone: handlers are told, their answers are dropped. */
   close(why: string): void {
     this.#isClosed = true
@@ -121,7 +136,10 @@ export class IncomingCalls {
     const entityId = (flags & FLAG.entity) !== 0 ? reader.string(MAX_NAME_BYTES) : undefined
     const extras = (flags & FLAG.extras) !== 0 ? reader.raw(reader.varint()) : undefined
     if (reader.bad || route === undefined) return false
-    const call = new IncomingCall(this.#peer, this.#host, id, deadline, this.#chainOf(extras))
+    const call = new IncomingCall(this.#peer, this.#host, id, deadline, this.#chainOf(extras), {
+      ...route,
+      entityId,
+    })
     const found = this.#find(route, entityId)
     if (found instanceof RpcError) {
       this.#refuse(call, found)
@@ -173,6 +191,7 @@ export class IncomingCalls {
     const waiting = {
       run: () => {
         counters.waitingCalls -= 1
+        this.#host.deadlocks.remove(call)
         this.#takeTurn(call, target, method, route, entityId, args)
       },
       expire: () => {
@@ -181,6 +200,12 @@ export class IncomingCalls {
         this.#refuse(call, refusal('RPC_TIMEOUT', route, 'its turn did not come in time'))
       },
     }
+    this.#host.deadlocks.add(call, (trail) => {
+      if (!this.#withdraw(call)) return
+      counters.deadlocks += 1
+      const text = `these wait for one another: ${trail.join(' → ')}`
+      this.#refuse(call, new RpcError('RPC_DEADLOCK', text, { data: { chain: trail } }))
+    })
     const { deadline } = call
     if (deadline === undefined) call.wait(waiting, undefined)
     else {
@@ -218,6 +243,7 @@ export class IncomingCalls {
     if (call.waiting === undefined || call.mailbox?.withdraw(call) !== true) return false
     call.waiting = undefined
     call.finish()
+    this.#host.deadlocks.remove(call)
     this.#host.counters.waitingCalls -= 1
     this.#uncount(call)
     return true

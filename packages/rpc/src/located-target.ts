@@ -21,6 +21,7 @@ const MAX_MOVES = 3
 /** Refusals that would be the same anywhere else. */
 const NOT_ABOUT_PLACE = new Set([
   'RPC_BAD_ARGUMENTS',
+  'RPC_DEADLOCK',
   'RPC_FORBIDDEN',
   'RPC_OVERLOADED',
   'RPC_TIMEOUT',

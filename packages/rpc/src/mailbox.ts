@@ -1,4 +1,5 @@
 import type { Chain } from './chain.ts'
+import type { IncomingCall } from './incoming-call.ts'
 
 /**
  * How the calls of one object run. `serial`: one at a time, in the order they came. `reentrant`: each when it comes,
@@ -20,10 +21,10 @@ export interface MailboxCall {
  * One call at a time. Only a call that comes back from the running one may run inside it, and then it is the running
  * one: so a chain can return (A to B to A), one frame of it at a time.
  */
-export class Mailbox {
+export class Mailbox<C extends MailboxCall = MailboxCall> {
   /** What runs: the last one now, those before it wait for it or go on after it. */
-  readonly #frames: MailboxCall[] = []
-  readonly #waiting = new Set<MailboxCall>()
+  readonly #frames: C[] = []
+  readonly #waiting = new Set<C>()
   #isTurning = false
 
   get waiting(): number {
@@ -31,7 +32,7 @@ export class Mailbox {
   }
 
   /** `run` and `wait` oblige to `leave` or, while it waits, `withdraw`. */
-  enter(call: MailboxCall, maxWaiting: number): 'run' | 'wait' | 'full' {
+  enter(call: C, maxWaiting: number): 'run' | 'wait' | 'full' {
     if (this.#admits(call)) {
       this.#frames.push(call)
       return 'run'
@@ -42,7 +43,7 @@ export class Mailbox {
   }
 
   /** The call is over: whose turn it is runs before this returns. */
-  leave(call: MailboxCall): void {
+  leave(call: C): void {
     const last = this.#frames.length - 1
     if (this.#frames[last] === call) this.#frames.pop()
     else {
@@ -63,17 +64,23 @@ export class Mailbox {
   }
 
   /** Takes a call out that waits. @returns Whether it did. */
-  withdraw(call: MailboxCall): boolean {
+  withdraw(call: C): boolean {
     return this.#waiting.delete(call)
   }
 
-  #admits(call: MailboxCall): boolean {
+  /** What has to end before a call that waits here may run; what called it does not. */
+  blockersOf(call: C): readonly C[] {
+    const caller = this.#frames.findLastIndex(({ frameId }) => call.chain.includes(frameId))
+    return this.#frames.slice(caller + 1)
+  }
+
+  #admits(call: C): boolean {
     const top = this.#frames.at(-1)
     if (top === undefined) return this.#waiting.size === 0
     return call.chain.length > 0 && call.chain.includes(top.frameId)
   }
 
-  #next(): MailboxCall | undefined {
+  #next(): C | undefined {
     const top = this.#frames.at(-1)
     for (const call of this.#waiting) {
       if (top === undefined || call.chain.includes(top.frameId)) return call
@@ -83,14 +90,14 @@ export class Mailbox {
 }
 
 // An object has one mailbox, however many names lead to it.
-const mailboxes = new WeakMap<object, Mailbox>()
+const mailboxes = new WeakMap<object, Mailbox<IncomingCall>>()
 
 /**
  * The mailbox of an object whose class is serial, by its `static execution` or by default.
  *
  * @throws TypeError when `static execution` is something else.
  */
-export function mailboxOf(target: object, byDefault: Execution): Mailbox | undefined {
+export function mailboxOf(target: object, byDefault: Execution): Mailbox<IncomingCall> | undefined {
   const type = target.constructor as { readonly execution?: unknown; readonly name?: string }
   const execution = type?.execution ?? byDefault
   if (execution === 'reentrant') return undefined

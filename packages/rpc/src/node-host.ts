@@ -2,6 +2,7 @@ import type { Clock } from './clock.ts'
 import { FrameIds } from './chain.ts'
 import { trustedDecoder, untrustedDecoder } from './codec.ts'
 import { Counters } from './counters.ts'
+import { DeadlockWatch } from './deadlock-watch.ts'
 import { DeadlineWheel } from './deadline-wheel.ts'
 import type { Link } from './link.ts'
 import { silentLogger, type Logger } from './logger.ts'
@@ -13,6 +14,7 @@ import { DECODE_LIMITS, DIALLED_DECODE_LIMITS, type DecodeLimits } from './pre-s
 export type VirtualLinkHandler = (link: Link, meta: unknown, peer: RpcPeer) => void
 
 interface NodeHostOptions {
+  readonly id: string
   readonly defaultTimeoutMs?: number
   readonly maxPendingPerPeer?: number
   readonly maxRunningPerPlayer?: number
@@ -36,20 +38,24 @@ export class NodeHost implements PeerHost {
   readonly maxPending: number
   readonly maxRunningPerPlayer: number
   readonly maxWaitingPerObject: number
+  readonly name: string
   readonly frames: FrameIds
+  readonly deadlocks: DeadlockWatch
   readonly beforeDispatch: ((call: Dispatch) => void) | undefined
   virtualLinkHandler: VirtualLinkHandler | undefined
   isDraining = false
   readonly #onClosed: (peer: RpcPeer) => void
 
-  /** @param name - Unique to this start of the node. */
+  /** @param epoch - Tells this start of the node from the ones before. */
   constructor(
-    name: string,
+    epoch: string,
     options: NodeHostOptions,
     clock: Clock,
     onClosed: (peer: RpcPeer) => void,
   ) {
-    this.frames = new FrameIds(name)
+    this.name = options.id
+    this.frames = new FrameIds(`${options.id}\n${epoch}`)
+    this.deadlocks = new DeadlockWatch(clock)
     this.clock = clock
     this.logger = options.logger ?? silentLogger
     this.wheel = new DeadlineWheel(clock)

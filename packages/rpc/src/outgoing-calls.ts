@@ -1,9 +1,11 @@
 import { callHere, frameHere } from './call-context.ts'
 import { timeoutOf, type CallTarget, type SentOptions } from './call-target.ts'
-import { encodeExtras, NO_CHAIN, type Chain } from './chain.ts'
+import { encodeExtras, NO_CHAIN } from './chain.ts'
 import type { BodyDecoder } from './codec.ts'
 import { Timed } from './deadline-wheel.ts'
+import type { Asked, Probe } from './deadlock-watch.ts'
 import { RpcError } from './errors.ts'
+import type { CallFrame } from './incoming-call.ts'
 import type { Link } from './link.ts'
 import type { PeerHost } from './peer-host.ts'
 import type { ByteReader } from './byte-reader.ts'
@@ -12,6 +14,7 @@ import {
   encodeCall,
   encodeIdFrame,
   encodeNotifyFrame,
+  encodeProbe,
   encodeRoute,
   FLAG,
   KIND,
@@ -25,13 +28,15 @@ import {
 const OVERLOAD_BYTES = 512 * 1024
 const MAX_ERROR_TEXT_BYTES = 64 * 1024
 
-class PendingCall extends Timed {
+class PendingCall extends Timed implements Asked {
   readonly id: number
   readonly #calls: OutgoingCalls
   readonly route: Route
   resolve!: (value: unknown) => void
   reject!: (error: unknown) => void
   signal: AbortSignal | undefined
+  /** The handler that waits for it, when others may wait for that. */
+  from: CallFrame | undefined
 
   constructor(id: number, calls: OutgoingCalls, route: Route) {
     super()
@@ -42,6 +47,10 @@ class PendingCall extends Timed {
 
   override expire(): void {
     this.#calls.expire(this)
+  }
+
+  probe(probe: Probe): void {
+    this.#calls.probe(this, probe)
   }
 
   /** The signal fired. */
@@ -105,10 +114,11 @@ export class OutgoingCalls implements CallTarget {
     while (this.#pending.has(id))
     this.#lastId = id
 
+    const from = this.#carriesChains ? frameOf(options) : undefined
+    const chain = from?.chainOn ?? NO_CHAIN
     let frame: Uint8Array
     try {
       const routeId = this.#routeId(route)
-      const chain = this.#carriesChains ? chainOf(options) : NO_CHAIN
       const extras = chain.length === 0 ? undefined : encodeExtras(chain)
       frame = encodeCall(id, Math.ceil(timeoutMs), routeId, route, entity, extras, args)
       this.#checkSize(route, frame.length)
@@ -121,6 +131,10 @@ export class OutgoingCalls implements CallTarget {
       call.resolve = resolve
       call.reject = reject
     })
+    if (from !== undefined && chain.length > 0) {
+      call.from = from
+      from.asked.add(call)
+    }
     this.#pending.set(id, call)
     host.counters.pendingCalls += 1
     host.counters.callsSent += 1
@@ -220,6 +234,10 @@ export class OutgoingCalls implements CallTarget {
     call.reject(call.signal?.reason)
   }
 
+  probe(call: PendingCall, probe: Probe): void {
+    this.#link.send(encodeProbe(call.id, probe))
+  }
+
   /** The link is gone: every call ends now. */
   close(why: string): void {
     if (this.#closed !== undefined) return
@@ -287,13 +305,14 @@ export class OutgoingCalls implements CallTarget {
     if (!this.#pending.delete(call.id)) return false
     this.#host.counters.pendingCalls -= 1
     this.#host.wheel.remove(call)
+    call.from?.asked.delete(call)
     call.signal?.removeEventListener('abort', call)
     return true
   }
 }
 
-const chainOf = (options: SentOptions | undefined): Chain =>
-  (options?.from === undefined ? frameHere() : options.from)?.chainOn ?? NO_CHAIN
+const frameOf = (options: SentOptions | undefined): CallFrame | undefined =>
+  (options?.from === undefined ? frameHere() : options.from) ?? undefined
 
 export const nameOf = (route: Route): string =>
   `${route.service === '' ? 'entity' : route.service}.${route.method}`

@@ -5,6 +5,8 @@ import type { DeadlineWheel } from './deadline-wheel.ts'
 import type { ExposedMethods } from './exposure.ts'
 import type { Link } from './link.ts'
 import type { FrameIds } from './chain.ts'
+import type { DeadlockWatch } from './deadlock-watch.ts'
+import type { IncomingCall } from './incoming-call.ts'
 import type { Mailbox } from './mailbox.ts'
 import type { Logger } from './logger.ts'
 import type { RpcPeer } from './peer.ts'
@@ -27,7 +29,7 @@ export interface Exposed {
   readonly target: object
   readonly methods: ExposedMethods
   /** Absent when its calls may overlap. */
-  readonly mailbox: Mailbox | undefined
+  readonly mailbox: Mailbox<IncomingCall> | undefined
 }
 
 /** An entity that can be called by its id. */
@@ -49,7 +51,10 @@ export interface PeerHost {
   readonly decoders: Decoders
   readonly services: ReadonlyMap<string, Exposed>
   readonly entities: ReadonlyMap<string, Served>
+  /** The node's id. */
+  readonly name: string
   readonly frames: FrameIds
+  readonly deadlocks: DeadlockWatch
   readonly defaultTimeoutMs: number
   readonly maxPending: number
   readonly maxRunningPerPlayer: number

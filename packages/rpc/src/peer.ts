@@ -197,6 +197,8 @@ export class RpcPeer {
         if (!frame.bad && elapsed < 60_000) this.#rttMs = elapsed
         return !frame.bad
       }
+      case KIND.probe:
+        return this.#incoming.onProbe(frame)
       case KIND.open:
         return this.#virtual.onOpen(frame)
       case KIND.close:

@@ -113,9 +113,7 @@ export class RpcNode {
     this.#locate = options.locate
     this.#liveness = new Liveness(clock, pingIntervalMs, pingTimeoutMs)
     const epoch = options.epoch ?? hex(random(8))
-    this.#host = new NodeHost(`${this.id}\n${epoch}`, options, clock, (peer) =>
-      this.#liveness.forget(peer),
-    )
+    this.#host = new NodeHost(epoch, options, clock, (peer) => this.#liveness.forget(peer))
     this.#connector = new Connector({
       host: this.#host,
       self: {
@@ -277,6 +275,7 @@ export class RpcNode {
     for (const peer of host.peers) peer.close(CLOSE.goingAway, 'the node is stopping')
     this.#liveness.stop()
     await listenersClosed
+    host.deadlocks.stop()
     host.wheel.stop()
   }
 

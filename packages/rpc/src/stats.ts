@@ -16,6 +16,8 @@ export interface RpcStats {
   readonly timeouts: number
   /** Calls that ended with their link. */
   readonly lost: number
+  /** Calls refused here because chains waited for one another. */
+  readonly deadlocks: number
   /** Answers to calls that had already ended. */
   readonly lateReplies: number
   /** Calls refused before dispatch: not open to the caller, unknown, malformed, overloaded, or by `beforeDispatch`. */

@@ -8,9 +8,10 @@ import {
   varintSize,
 } from './byte-writer.ts'
 import { encodeBehind } from './codec.ts'
+import type { Probe } from './deadlock-watch.ts'
 
 /** The protocol this package speaks; see PROTOCOL.md. */
-export const PROTOCOL_VERSION = 1
+export const PROTOCOL_VERSION = 2
 
 /** What a frame is: the low five bits of its first byte. */
 export const KIND = {
@@ -29,6 +30,7 @@ export const KIND = {
   open: 13,
   data: 14,
   close: 15,
+  probe: 16,
 } as const
 
 export const KIND_MASK = 0x1f
@@ -56,6 +58,10 @@ export const MAX_NAME_BYTES = 255
 /** Routes one end may number on one link; further ones are spelled out each time. */
 export const MAX_ROUTES = 1024
 export const MAX_ROUTE_BYTES = 65_536
+
+/** In the trail of a probe. */
+export const MAX_TRAIL_NAME_BYTES = 1024
+const MAX_TRAIL_NAMES = 255
 
 const EXECUTED = ['no', 'maybe', 'yes'] as const
 
@@ -185,6 +191,20 @@ export function encodeIdFrame(first: number, id: number): Uint8Array {
   out[0] = first
   putU32(out, 1, id)
   return out
+}
+
+/** Asks the handler of a call for whom it waits. */
+export function encodeProbe(callId: number, { origin, round, hops, trail }: Probe): Uint8Array {
+  const names = trail.slice(-MAX_TRAIL_NAMES).map(encodeString)
+  const head = new Uint8Array(19)
+  head[0] = KIND.probe
+  putU32(head, 1, callId)
+  putU32(head, 5, origin % 2 ** 32)
+  putU32(head, 9, Math.floor(origin / 2 ** 32))
+  putU32(head, 13, round)
+  head[17] = hops
+  head[18] = names.length
+  return concat(head, ...names)
 }
 
 export function encodeOpen(id: number, meta: unknown): Uint8Array {

@@ -2,7 +2,8 @@ import { SteppedClock } from '@rts/testing'
 import { expect, test } from 'vitest'
 import { encodeNotify, notify, RpcError, RpcNode, withCall, type RpcTable } from '../src/index.ts'
 import { encodeHello, encodeWelcome, transcript } from '../src/handshake-frames.ts'
-import { encodeEntityId, makeRoute } from '../src/wire.ts'
+import { encodeExtras } from '../src/chain.ts'
+import { encodeCall, encodeEntityId, encodeProbe, makeRoute } from '../src/wire.ts'
 import { FakeLink, hex, unhex } from './support.ts'
 
 // These bytes are the protocol: a change here is a new protocol version.
@@ -93,6 +94,16 @@ test('a receiver skips the extras it does not know', () => {
   expect(link.takeHex()).toEqual(['08 01 00 00 00 03'])
 })
 
+test('a call of a chain carries it in its extras; a probe asks along it', () => {
+  const chain = encodeExtras([2 ** 32 + 5])
+  const call = encodeCall(1, 3000, 0, makeRoute('calc', 'add'), undefined, chain, [1, 2])
+  expect(hex(call)).toBe('86 01 00 00 00 b8 17 00 0a 01 08 05 00 00 00 01 00 00 00 92 01 02')
+  const probe = { origin: 2 ** 32 + 5, round: 3, hops: 2, trail: ['a', 'bc'] }
+  expect(hex(encodeProbe(7, probe))).toBe(
+    '10 07 00 00 00 05 00 00 00 01 00 00 00 03 00 00 00 02 02 01 61 02 62 63',
+  )
+})
+
 test('cancel, ping and pong are an id', () => {
   const { link, peer } = attached()
   const controller = new AbortController()
@@ -128,24 +139,24 @@ test('the handshake frames', () => {
   const nonce = new Uint8Array(32).fill(0xab)
   const hello = encodeHello({
     ...identity,
-    minVersion: 1,
-    maxVersion: 1,
+    minVersion: 2,
+    maxVersion: 2,
     claimsServer: true,
     canProve: true,
     maxMessageBytes: 16_384,
     nonce,
   })
   expect(hex(hello)).toBe(
-    `01 52 54 53 01 01 03 00 40 00 00 01 61 04 67 61 6d 65 01 65 ${hex(nonce)}`,
+    `01 52 54 53 02 02 03 00 40 00 00 01 61 04 67 61 6d 65 01 65 ${hex(nonce)}`,
   )
   const welcome = encodeWelcome({
     ...identity,
-    version: 1,
+    version: 2,
     granted: 'server',
     maxMessageBytes: 16_384,
     proof: unhex('01 02'),
   })
-  expect(hex(welcome)).toBe('04 01 01 00 40 00 00 01 61 04 67 61 6d 65 01 65 02 01 02')
+  expect(hex(welcome)).toBe('04 02 01 00 40 00 00 01 61 04 67 61 6d 65 01 65 02 01 02')
   expect(hex(transcript('dialer', unhex('01'), unhex('02 03')))).toBe(
     `1b ${hex(new TextEncoder().encode('rts-rpc cluster handshake 1'))} 01 01 01 02 02 03`,
   )
@@ -175,6 +186,7 @@ test('malformed frames close the link with a code and are counted, whatever the 
     '0d 01',
     '0e 01 00',
     '0f 01 00 00 00 01',
+    '10 01 00 00 00', // a probe cut short
     '01 52 54 53', // a handshake frame out of place
   ]
   for (const bytes of malformed) {
