@@ -41,15 +41,30 @@ export interface BodyDecoder {
 // One range object for all calls: decoding never re-enters.
 const range = { start: 0, end: 0 }
 
+/** Above it a buffer is not kept for the next message. */
+const MAX_KEPT_BYTES = 64 * 1024
+let kept = new Uint8Array(0)
+
+/** The whole buffer a message lies in: msgpackr makes a `DataView` for each array it is given, and a chunk has many. */
+function wholeOf(message: Uint8Array): Uint8Array {
+  const { buffer } = message
+  if (kept.buffer === buffer) return kept
+  if (buffer.byteLength > MAX_KEPT_BYTES || !(buffer instanceof ArrayBuffer)) return message
+  kept = new Uint8Array(buffer)
+  return kept
+}
+
 class TrustedDecoder implements BodyDecoder {
   readonly #unpackr = new Unpackr({ ...options })
 
   decode(message: Uint8Array, start: number): unknown {
     if (start >= message.length) throw new RpcError('RPC_PROTOCOL', 'the message has no body')
-    range.start = start
-    range.end = message.length
+    const whole = wholeOf(message)
+    const offset = whole === message ? 0 : message.byteOffset
+    range.start = offset + start
+    range.end = offset + message.length
     try {
-      return this.#unpackr.unpack(message, range) as unknown
+      return this.#unpackr.unpack(whole, range) as unknown
     } catch (cause) {
       throw new RpcError('RPC_PROTOCOL', 'the message body is not MessagePack', { cause })
     }

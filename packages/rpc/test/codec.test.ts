@@ -56,6 +56,29 @@ test('hands out binary as a copy, so that it outlives the message', () => {
   expect([...bytes]).toEqual([1, 2, 3])
 })
 
+test('reads the same in the middle of a chunk as alone, whole or cut short', () => {
+  const outcome = (message: Uint8Array, start: number): unknown => {
+    try {
+      return { value: decoders.trusted.decode(message, start) }
+    } catch (error) {
+      return (error as RpcError).code
+    }
+  }
+  fc.assert(
+    fc.property(plain, fc.nat({ max: 64 }), fc.nat({ max: 9 }), (value, cut, before) => {
+      const bytes = new Uint8Array(encodeBehind(3, value))
+      const length = Math.max(0, bytes.length - cut)
+      // What follows is the rest and the same again: bytes that would make a cut value whole.
+      const chunk = new Uint8Array(before + bytes.length * 2)
+      chunk.set(bytes, before)
+      chunk.set(bytes, before + bytes.length)
+      const inChunk = outcome(chunk.subarray(before, before + length), 3)
+      expect(inChunk).toEqual(outcome(bytes.slice(0, length), 3))
+    }),
+    { numRuns: 2000, seed: 12 },
+  )
+})
+
 test('has room for headers of any length', () => {
   for (const reserved of [0, 1, 255, 256, 700]) {
     const message = new Uint8Array(encodeBehind(reserved, ['a', 1]))
