@@ -21,7 +21,7 @@ export interface Asked {
 const ASK_AFTER_MS = 200
 const ASK_EVERY_MS = 1000
 const TICK_MS = 100
-export const MAX_HOPS = 32
+const MAX_HOPS = 32
 /** Calls of one handler that a probe follows. */
 const MAX_FAN_OUT = 32
 
