@@ -14,6 +14,11 @@ export class ByteReader {
     return this
   }
 
+  /** Everything has been read, and nothing was missing. */
+  get isDone(): boolean {
+    return !this.bad && this.at === this.bytes.length
+  }
+
   u8(): number {
     if (this.at >= this.bytes.length) return this.#fail()
     return this.bytes[this.at++]!

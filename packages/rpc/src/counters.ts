@@ -23,4 +23,5 @@ export class Counters {
   pendingCalls = 0
   runningCalls = 0
   waitingCalls = 0
+  openStreams = 0
 }

@@ -8,10 +8,12 @@ import { RpcError } from './errors.ts'
 import type { CallFrame } from './incoming-call.ts'
 import type { Link } from './link.ts'
 import type { PeerHost } from './peer-host.ts'
+import { RemoteStream } from './remote-stream.ts'
 import type { ByteReader } from './byte-reader.ts'
 import {
   decodeExecuted,
   encodeCall,
+  encodeCredit,
   encodeIdFrame,
   encodeNotifyFrame,
   encodeProbe,
@@ -59,6 +61,11 @@ class PendingCall extends Timed implements Asked {
   }
 }
 
+interface OpenStream {
+  readonly stream: RemoteStream
+  readonly route: Route
+}
+
 /** The calling half of a peer: numbers routes and calls, and ends each call exactly once. */
 export class OutgoingCalls implements CallTarget {
   readonly #host: PeerHost
@@ -69,6 +76,8 @@ export class OutgoingCalls implements CallTarget {
   /** The other end is a server: it hears, and may believe, who waits for a call. */
   readonly #carriesChains: boolean
   readonly #pending = new Map<number, PendingCall>()
+  /** Calls that were answered with a stream which has not ended. */
+  readonly #streams = new Map<number, OpenStream>()
   readonly #routes = new Map<string, number>()
   #routeBytes = 0
   #lastId = 0
@@ -111,7 +120,7 @@ export class OutgoingCalls implements CallTarget {
 
     let id = this.#lastId
     do id = id === 0xffffffff ? 1 : id + 1
-    while (this.#pending.has(id))
+    while (this.#pending.has(id) || this.#streams.has(id))
     this.#lastId = id
 
     const from = this.#carriesChains ? frameOf(options) : undefined
@@ -205,16 +214,84 @@ export class OutgoingCalls implements CallTarget {
     if (reader.bad) return false
     const call = this.#take(id)
     if (call === undefined) return true
-    let data: unknown
-    if ((flags & FLAG.data) !== 0) {
-      try {
-        data = this.#decoder.decode(reader.bytes, reader.at)
-      } catch {
-        // The error itself is worth more than its data.
-      }
-    }
+    const data = this.#dataOf(flags, reader)
     call.reject(new RpcError(code, message, { executed, data }))
     return true
+  }
+
+  /** The answer is a stream. @returns Whether the frame was well-formed. */
+  onStream(reader: ByteReader): boolean {
+    const id = reader.u32()
+    if (!reader.isDone) return false
+    const call = this.#take(id)
+    if (call === undefined) {
+      this.#link.send(encodeIdFrame(KIND.cancel, id))
+      return true
+    }
+    const { signal, route } = call
+    const stop = (): void => {
+      this.#link.send(encodeIdFrame(KIND.cancel, id))
+      stream.end({ reason: signal?.reason })
+    }
+    const stream = new RemoteStream({
+      grant: (items) => void this.#link.send(encodeCredit(id, items)),
+      cancel: () => void this.#link.send(encodeIdFrame(KIND.cancel, id)),
+      closed: () => {
+        this.#streams.delete(id)
+        signal?.removeEventListener('abort', stop)
+      },
+    })
+    this.#streams.set(id, { stream, route })
+    signal?.addEventListener('abort', stop)
+    call.resolve(stream)
+    return true
+  }
+
+  /** @returns Whether the frame was well-formed, and its item asked for. */
+  onItem(reader: ByteReader): boolean {
+    const id = reader.u32()
+    if (reader.bad) return false
+    const open = this.#streams.get(id)
+    // It crossed the cancel.
+    if (open === undefined) return true
+    const { stream, route } = open
+    let value: unknown
+    try {
+      value = this.#decoder.decode(reader.bytes, reader.at)
+    } catch (cause) {
+      this.#link.send(encodeIdFrame(KIND.cancel, id))
+      const text = `an item of ${nameOf(route)} cannot be read`
+      stream.end({ reason: new RpcError('RPC_BAD_REPLY', text, { executed: 'yes', cause }) })
+      return true
+    }
+    return stream.push(value)
+  }
+
+  /** @returns Whether the frame was well-formed. */
+  onEnd(flags: number, reader: ByteReader): boolean {
+    const id = reader.u32()
+    const hasFailed = (flags & FLAG.failed) !== 0
+    const code = hasFailed ? reader.string(MAX_NAME_BYTES) : ''
+    const message = hasFailed ? reader.string(MAX_ERROR_TEXT_BYTES) : ''
+    if (reader.bad) return false
+    const stream = this.#streams.get(id)?.stream
+    if (stream === undefined) return true
+    if (!hasFailed) stream.end()
+    else {
+      const data = this.#dataOf(flags, reader)
+      stream.end({ reason: new RpcError(code, message, { executed: 'yes', data }) })
+    }
+    return true
+  }
+
+  #dataOf(flags: number, reader: ByteReader): unknown {
+    if ((flags & FLAG.data) === 0) return undefined
+    try {
+      return this.#decoder.decode(reader.bytes, reader.at)
+    } catch {
+      // The error itself is worth more than its data.
+      return undefined
+    }
   }
 
   onDrain(): void {
@@ -242,6 +319,11 @@ export class OutgoingCalls implements CallTarget {
   close(why: string): void {
     if (this.#closed !== undefined) return
     this.#closed = why
+    for (const { stream, route } of this.#streams.values()) {
+      this.#host.counters.lost += 1
+      const text = `the stream of ${nameOf(route)} at ${this.#link.remote}: ${why}`
+      stream.end({ reason: new RpcError('RPC_CLOSED', text, { executed: 'maybe' }) })
+    }
     const calls = [...this.#pending.values()]
     for (const call of calls) {
       if (!this.#remove(call)) continue

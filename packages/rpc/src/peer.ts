@@ -197,6 +197,14 @@ export class RpcPeer {
         if (!frame.bad && elapsed < 60_000) this.#rttMs = elapsed
         return !frame.bad
       }
+      case KIND.stream:
+        return this.#outgoing.onStream(frame)
+      case KIND.item:
+        return this.#outgoing.onItem(frame)
+      case KIND.end:
+        return this.#outgoing.onEnd(flags, frame)
+      case KIND.credit:
+        return this.#incoming.onCredit(frame)
       case KIND.probe:
         return this.#incoming.onProbe(frame)
       case KIND.open:
@@ -210,6 +218,7 @@ export class RpcPeer {
 
   #drained(): void {
     this.#outgoing.onDrain()
+    this.#incoming.onDrain()
     this.#virtual.onDrain()
   }
 

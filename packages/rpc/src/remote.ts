@@ -1,5 +1,6 @@
 import type { CallOptions, CallTarget } from './call-target.ts'
 import { isReservedName } from './exposure.ts'
+import { iterateResult } from './remote-stream.ts'
 import type { Notify } from './remote-types.ts'
 import { encodeEntityId, makeRoute } from './wire.ts'
 
@@ -75,7 +76,20 @@ function methodOf({ target, service, entity, call, notify }: Aim, path: string):
     const unreliable = notify.unreliable ?? false
     return (...args) => target.notify(route, entity, args, unreliable)
   }
-  return (...args) => target.call(route, entity, args, call)
+  return (...args) => {
+    const promise: PromiseLike<unknown> & { [Symbol.asyncIterator]?: unknown } = target.call(
+      route,
+      entity,
+      args,
+      call,
+    )
+    promise[Symbol.asyncIterator] = iterator
+    return promise
+  }
+}
+
+function iterator(this: PromiseLike<unknown>): AsyncIterator<unknown> {
+  return iterateResult(this)
 }
 
 class Members implements ProxyHandler<Invoke> {

@@ -9,6 +9,8 @@ export interface RpcStats {
   readonly runningCalls: number
   /** Those of them that wait for their turn in a mailbox. */
   readonly waitingCalls: number
+  /** Streams that this node sends. */
+  readonly openStreams: number
   readonly callsSent: number
   readonly notifiesSent: number
   readonly callsReceived: number

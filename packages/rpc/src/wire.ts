@@ -31,6 +31,10 @@ export const KIND = {
   data: 14,
   close: 15,
   probe: 16,
+  stream: 17,
+  item: 18,
+  end: 19,
+  credit: 20,
 } as const
 
 export const KIND_MASK = 0x1f
@@ -45,8 +49,10 @@ export const FLAG = {
   extras: 0x80,
   /** reply: the result is undefined, there is no body. */
   void: 0x20,
-  /** error: data follows. */
+  /** error, end: data follows. */
   data: 0x20,
+  /** end: with an error, whose code and message follow. */
+  failed: 0x40,
   /** open, data, close: the virtual link is one that the receiver opened. */
   yours: 0x20,
   /** data: sent on the state lane. */
@@ -190,6 +196,36 @@ export function encodeIdFrame(first: number, id: number): Uint8Array {
   const out = new Uint8Array(5)
   out[0] = first
   putU32(out, 1, id)
+  return out
+}
+
+export function encodeItem(callId: number, value: unknown): Uint8Array {
+  const out = encodeBehind(5, value)
+  out[0] = KIND.item
+  putU32(out, 1, callId)
+  return out
+}
+
+/** The end of a stream with an error. */
+export function encodeFailedEnd(
+  callId: number,
+  code: string,
+  message: string,
+  data: unknown,
+): Uint8Array {
+  const texts = concat(encodeString(code), encodeString(message))
+  const size = 5 + texts.length
+  const out = data === undefined ? new Uint8Array(size) : encodeBehind(size, data)
+  out[0] = KIND.end | FLAG.failed | (data === undefined ? 0 : FLAG.data)
+  putU32(out, 1, callId)
+  out.set(texts, 5)
+  return out
+}
+
+export function encodeCredit(callId: number, items: number): Uint8Array {
+  const out = new Uint8Array(5 + varintSize(items))
+  out[0] = KIND.credit
+  putVarint(out, putU32(out, 1, callId), items)
   return out
 }
 

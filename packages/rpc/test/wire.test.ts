@@ -3,7 +3,17 @@ import { expect, test } from 'vitest'
 import { encodeNotify, notify, RpcError, RpcNode, withCall, type RpcTable } from '../src/index.ts'
 import { encodeHello, encodeWelcome, transcript } from '../src/handshake-frames.ts'
 import { encodeExtras } from '../src/chain.ts'
-import { encodeCall, encodeEntityId, encodeProbe, makeRoute } from '../src/wire.ts'
+import {
+  encodeCall,
+  encodeCredit,
+  encodeEntityId,
+  encodeFailedEnd,
+  encodeIdFrame,
+  encodeItem,
+  encodeProbe,
+  KIND,
+  makeRoute,
+} from '../src/wire.ts'
 import { FakeLink, hex, unhex } from './support.ts'
 
 // These bytes are the protocol: a change here is a new protocol version.
@@ -104,6 +114,24 @@ test('a call of a chain carries it in its extras; a probe asks along it', () => 
   )
 })
 
+test('a stream: opened, asked for, its items, its end and a failed end', () => {
+  expect([
+    hex(encodeIdFrame(KIND.stream, 7)),
+    hex(encodeCredit(7, 300)),
+    hex(encodeItem(7, [1])),
+    hex(encodeIdFrame(KIND.end, 7)),
+    hex(encodeFailedEnd(7, 'NO', 'why', undefined)),
+    hex(encodeFailedEnd(7, 'NO', 'why', 3)),
+  ]).toEqual([
+    '11 07 00 00 00',
+    '14 07 00 00 00 ac 02',
+    '12 07 00 00 00 91 01',
+    '13 07 00 00 00',
+    '53 07 00 00 00 02 4e 4f 03 77 68 79',
+    '73 07 00 00 00 02 4e 4f 03 77 68 79 03',
+  ])
+})
+
 test('cancel, ping and pong are an id', () => {
   const { link, peer } = attached()
   const controller = new AbortController()
@@ -187,6 +215,12 @@ test('malformed frames close the link with a code and are counted, whatever the 
     '0e 01 00',
     '0f 01 00 00 00 01',
     '10 01 00 00 00', // a probe cut short
+    '11 01',
+    '12 01 00',
+    '53 01 00 00 00 05',
+    '11 01 00 00 00 00', // bytes after it
+    '14 01 00 00 00', // no credit
+    '14 01 00 00 00 05 00',
     '01 52 54 53', // a handshake frame out of place
   ]
   for (const bytes of malformed) {
