@@ -1,3 +1,4 @@
+import type { ArgumentsSchema } from './standard-schema.ts'
 import type { CallerKind } from './remote-types.ts'
 
 /** One callable method: where it is inside its target, and who may call it. */
@@ -7,6 +8,8 @@ export interface ExposedMethod {
   readonly name: string
   /** Bits of {@link CALLER_BIT}. */
   readonly callers: number
+  /** For the arguments of callers that are no servers. */
+  readonly schema: ArgumentsSchema | undefined
 }
 
 /** By `bag.use`. */
@@ -18,11 +21,13 @@ type Table = Readonly<Record<string, unknown>>
 interface Tables {
   readonly name?: string
   readonly rpc?: Table
+  readonly validate?: Table
   readonly components?: Readonly<Record<string, Tables & { readonly prototype?: object }>>
 }
 
 interface Compiled {
   readonly rpc: unknown
+  readonly validate: unknown
   readonly components: unknown
   readonly methods: ExposedMethods
 }
@@ -40,7 +45,13 @@ export function exposeByClass(target: object): ExposedMethods {
   const type = target.constructor as (Tables & object) | undefined
   if (type === undefined) throw new TypeError('the object has no class: give a table')
   const known = compiled.get(type)
-  if (known !== undefined && known.rpc === type.rpc && known.components === type.components) {
+  const { rpc, validate, components } = type
+  if (
+    known !== undefined &&
+    known.rpc === rpc &&
+    known.validate === validate &&
+    known.components === components
+  ) {
     return known.methods
   }
   const methods = new Map<string, ExposedMethod>()
@@ -48,14 +59,15 @@ export function exposeByClass(target: object): ExposedMethods {
   if (methods.size === 0) {
     throw new TypeError(`${type.name ?? 'the object'} has no rpc table: nothing to expose`)
   }
-  compiled.set(type, { rpc: type.rpc, components: type.components, methods })
+  compiled.set(type, { rpc, validate, components, methods })
   return methods
 }
 
 /** The methods of an object by a table given for it. @throws TypeError as {@link exposeByClass} does. */
 export function exposeByTable(target: object, table: object, name: string): ExposedMethods {
   const methods = new Map<string, ExposedMethod>()
-  addTable(methods, table as Table, target, [], name)
+  const { validate } = (target.constructor ?? {}) as Tables
+  addTable(methods, table as Table, validate, target, [], name)
   return methods
 }
 
@@ -83,7 +95,7 @@ function addClass(
   if (path.length > MAX_COMPONENT_DEPTH) {
     throw new TypeError(`${where}: components nest deeper than ${MAX_COMPONENT_DEPTH}`)
   }
-  if (type.rpc !== undefined) addTable(methods, type.rpc, holder, path, where)
+  if (type.rpc !== undefined) addTable(methods, type.rpc, type.validate, holder, path, where)
   for (const [name, part] of Object.entries(type.components ?? {})) {
     if (part.rpc === undefined && part.components === undefined) continue
     checkName(name, where)
@@ -97,6 +109,7 @@ function addClass(
 function addTable(
   methods: Map<string, ExposedMethod>,
   table: Table,
+  schemas: Table | undefined,
   holder: object | undefined,
   path: readonly string[],
   where: string,
@@ -111,8 +124,25 @@ function addTable(
       path,
       name,
       callers: callerBits(callers, where, name),
+      schema: schemaOf(schemas, where, name),
     })
   }
+}
+
+function schemaOf(
+  schemas: Table | undefined,
+  where: string,
+  name: string,
+): ArgumentsSchema | undefined {
+  const schema =
+    schemas !== undefined && Object.hasOwn(schemas, name)
+      ? (schemas[name] as Partial<ArgumentsSchema> | null | undefined)
+      : undefined
+  if (schema === undefined) return undefined
+  if (typeof schema?.['~standard']?.validate !== 'function') {
+    throw new TypeError(`${where}.validate gives "${name}" what is no Standard Schema`)
+  }
+  return schema as ArgumentsSchema
 }
 
 /** Names no table may open: what every object has, and what would make a remote a promise. */

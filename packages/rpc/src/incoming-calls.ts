@@ -11,6 +11,7 @@ import type { Link } from './link.ts'
 import type { Mailbox } from './mailbox.ts'
 import type { RpcPeer } from './peer.ts'
 import type { Exposed, PeerHost } from './peer-host.ts'
+import { checkArguments, type ArgumentsSchema } from './standard-schema.ts'
 import { isStream, StreamSource } from './stream-source.ts'
 import {
   encodeError,
@@ -177,19 +178,45 @@ export class IncomingCalls {
     }
     if (this.#host.beforeDispatch !== undefined && !this.#askHook(call, route, entityId))
       return true
-    let args: unknown
+    let args: unknown[] | undefined
     try {
-      args = this.#decoder.decode(reader.bytes, reader.at)
+      args = this.#decoder.decode(reader.bytes, reader.at) as unknown[]
     } catch (error) {
       this.#host.counters.refusedMalformed += 1
       this.#refuse(call, new RpcError('RPC_BAD_ARGUMENTS', (error as Error).message))
       return true
     }
     if (!Array.isArray(args)) return false
+    const { schema } = found.method
+    if (schema !== undefined && this.#peer.caller !== 'server') {
+      args = this.#validated(call, route, schema, args)
+      if (args === undefined) return true
+    }
     if (this.#enter(call, found, route, entityId, args)) {
       this.#dispatch(call, found.holder, found.method, args)
     }
     return true
+  }
+
+  /** @returns The arguments as the schema gives them; `undefined` when the call has been refused. */
+  #validated(
+    call: IncomingCall,
+    route: IncomingRoute,
+    schema: ArgumentsSchema,
+    args: unknown[],
+  ): unknown[] | undefined {
+    try {
+      const checked = checkArguments(schema, args)
+      if ('args' in checked) return checked.args
+      const { issues } = checked
+      this.#host.counters.refusedMalformed += 1
+      const { code, message } = refusal('RPC_BAD_ARGUMENTS', route, issues[0]?.message ?? 'refused')
+      this.#refuse(call, new RpcError(code, message, { data: { issues } }))
+    } catch (error) {
+      this.#host.logger.warn('rpc schema failed', { method: route.method, error })
+      this.#refuse(call, refusal('RPC_BAD_ARGUMENTS', route, 'they cannot be checked'))
+    }
+    return undefined
   }
 
   /** Only servers say truly who waits for whom. */
