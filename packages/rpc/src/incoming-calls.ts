@@ -12,15 +12,12 @@ import type { Mailbox } from './mailbox.ts'
 import type { RpcPeer } from './peer.ts'
 import type { Exposed, PeerHost } from './peer-host.ts'
 import { checkArguments, type ArgumentsSchema } from './standard-schema.ts'
-import { isStream, StreamSource } from './stream-source.ts'
+import { OutgoingStreams } from './outgoing-streams.ts'
+import { isStream } from './stream-source.ts'
 import {
   encodeError,
-  encodeFailedEnd,
-  encodeIdFrame,
-  encodeItem,
   encodeReply,
   FLAG,
-  KIND,
   MAX_NAME_BYTES,
   MAX_ROUTE_BYTES,
   MAX_ROUTES,
@@ -35,12 +32,6 @@ interface IncomingRoute {
 const NOTIFY_ID = 0
 
 type Handler = (...args: unknown[]) => unknown
-
-/** A call that was answered with a stream. */
-interface OpenStream {
-  readonly call: IncomingCall
-  readonly source: StreamSource
-}
 
 /** A call that may run. */
 interface Admitted {
@@ -67,9 +58,8 @@ export class IncomingCalls {
   readonly services: Map<string, Exposed> = new Map()
   readonly #routes: IncomingRoute[] = []
   readonly #running = new Map<number, IncomingCall>()
-  readonly #streams = new Map<number, OpenStream>()
+  readonly #streams: OutgoingStreams
   #runningCount = 0
-  #isCongested = false
   #routeBytes = 0
   #isClosed = false
 
@@ -86,6 +76,7 @@ export class IncomingCalls {
     this.#decoder = decoder
     this.#callerBit = CALLER_BIT[peer.caller]
     this.#maxMessageBytes = maxMessageBytes
+    this.#streams = new OutgoingStreams(host, link, peer.caller, maxMessageBytes)
     this.#maxRunning = peer.caller === 'player' ? host.maxRunningPerPlayer : Infinity
   }
 
@@ -119,8 +110,7 @@ export class IncomingCalls {
 
   onCancel(id: number): void {
     const reason = new RpcError('RPC_CLOSED', 'the caller cancelled the call')
-    const open = this.#streams.get(id)
-    if (open !== undefined) this.#stopStream(open, reason)
+    this.#streams.stop(id, reason)
     const call = this.#running.get(id)
     if (call !== undefined && !this.#withdraw(call)) call.end(reason)
   }
@@ -144,13 +134,12 @@ export class IncomingCalls {
     const id = reader.u32()
     const items = reader.varint()
     if (!reader.isDone) return false
-    this.#streams.get(id)?.source.grant(items)
+    this.#streams.grant(id, items)
     return true
   }
 
   onDrain(): void {
-    this.#isCongested = false
-    for (const { source } of this.#streams.values()) source.resume()
+    this.#streams.onDrain()
   }
 
   /** The link is gone: handlers are told, their answers are dropped. */
@@ -159,7 +148,7 @@ export class IncomingCalls {
     const reason = new RpcError('RPC_CLOSED', `the caller is gone: ${why}`)
     for (const call of this.#running.values()) if (!this.#withdraw(call)) call.end(reason)
     this.#running.clear()
-    for (const open of this.#streams.values()) this.#stopStream(open, reason)
+    this.#streams.close(reason)
   }
 
   #receive(id: number, deadline: number | undefined, flags: number, reader: ByteReader): boolean {
@@ -336,7 +325,7 @@ export class IncomingCalls {
       counters.refusedForbidden += 1
       return refusal('RPC_FORBIDDEN', route, `not open to a ${this.#peer.caller}`)
     }
-    if (this.#runningCount >= this.#maxRunning) {
+    if (this.#runningCount + this.#streams.size >= this.#maxRunning) {
       counters.refusedOverloaded += 1
       return refusal('RPC_OVERLOADED', route, `${this.#runningCount} calls are running`)
     }
@@ -452,7 +441,7 @@ export class IncomingCalls {
     call.finish()
     if (call.id === NOTIFY_ID || this.#isClosed) return
     if (isStream(result)) {
-      this.#stream(call, method, result)
+      this.#streams.open(call, method, result)
       return
     }
     try {
@@ -467,83 +456,6 @@ export class IncomingCalls {
       const code = error instanceof RangeError ? 'RPC_TOO_LARGE' : 'RPC_BAD_REPLY'
       this.#sendError(call.id, 'yes', code, `the result cannot be sent: ${reason}`, undefined)
     }
-  }
-
-  #stream(call: IncomingCall, method: ExposedMethod, result: AsyncIterable<unknown>): void {
-    const { id } = call
-    const source = new StreamSource(result, {
-      isReady: () => !this.#isCongested && !this.#isClosed,
-      item: (value) => this.#transmit(this.#itemFrame(id, value)),
-      end: (error) => {
-        this.#endStream(call)
-        if (error === undefined) this.#transmit(encodeIdFrame(KIND.end, id))
-        else this.#failStream(id, method, error.reason)
-      },
-      first: (step) => {
-        const before = enterCall(call)
-        try {
-          return callStorage === undefined ? step() : callStorage.run(undefined, step)
-        } finally {
-          enterCall(before)
-        }
-      },
-    })
-    const before = this.#streams.get(id)
-    if (before !== undefined) {
-      this.#stopStream(before, new RpcError('RPC_CLOSED', 'the caller used its number again'))
-    }
-    this.#streams.set(id, { call, source })
-    this.#runningCount += 1
-    this.#host.counters.openStreams += 1
-    this.#transmit(encodeIdFrame(KIND.stream, id))
-  }
-
-  #endStream(call: IncomingCall): void {
-    if (this.#streams.get(call.id)?.call !== call) return
-    this.#streams.delete(call.id)
-    this.#runningCount -= 1
-    this.#host.counters.openStreams -= 1
-  }
-
-  #stopStream({ call, source }: OpenStream, reason: Error): void {
-    this.#endStream(call)
-    call.end(reason)
-    source.stop()
-  }
-
-  #failStream(id: number, method: ExposedMethod, error: unknown): void {
-    const { code, message, data } = errorReply(error, this.#peer.caller)
-    if (code === 'RPC_INTERNAL') {
-      this.#host.logger.warn('rpc stream failed', { method: method.name, error })
-    }
-    let frame: Uint8Array
-    try {
-      frame = this.#sized(encodeFailedEnd(id, code, message, data))
-    } catch {
-      frame = encodeFailedEnd(id, code, message, undefined)
-    }
-    this.#transmit(frame)
-  }
-
-  #itemFrame(id: number, value: unknown): Uint8Array {
-    let frame: Uint8Array
-    try {
-      frame = encodeItem(id, value)
-    } catch (cause) {
-      const text = `an item cannot be sent: ${(cause as Error).message}`
-      throw new RpcError('RPC_BAD_REPLY', text, { cause })
-    }
-    return this.#sized(frame)
-  }
-
-  #sized(frame: Uint8Array): Uint8Array {
-    if (frame.length <= this.#maxMessageBytes) return frame
-    const text = `an item of ${frame.length} bytes, ${this.#maxMessageBytes} are accepted`
-    throw new RpcError('RPC_TOO_LARGE', text)
-  }
-
-  #transmit(frame: Uint8Array): void {
-    if (!this.#isClosed && !this.#link.send(frame)) this.#isCongested = true
   }
 
   #fail(call: IncomingCall, method: ExposedMethod, error: unknown): void {
