@@ -4,14 +4,12 @@
 //   main.ts --role game --id game_1             one node as this process, on the etcd of the configuration
 import { parseArgs } from 'node:util'
 import { createLogger } from '@rts/log'
-import { cluster } from './cluster.ts'
 import { loadConfig, type ArenaConfig, type Role } from './config.ts'
-import { demo } from './demo.ts'
-import { runNode } from './process.ts'
 
 const ROLES: readonly string[] = ['gate', 'lobby', 'game', 'http'] satisfies readonly Role[]
 const LOG_FOLDER = '.data/log'
 
+// What a process does not do, it does not load: the programs are imported where they start.
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
@@ -38,23 +36,27 @@ async function main(): Promise<number> {
   const shared = { config, logFolder, seconds: Number(values.seconds), bots: Number(values.bots) }
   switch (positionals[0]) {
     case 'demo': {
+      const { demo } = await import('./demo.ts')
       const logger = createLogger({ name: 'arena', console: false, file: { folder: logFolder } })
       return demo({ ...shared, logger })
     }
-    case 'cluster':
+    case 'cluster': {
+      const { cluster } = await import('./cluster.ts')
       return cluster(shared)
+    }
     default:
       throw new RangeError('say what to start: "demo", "cluster", or --role and --id')
   }
 }
 
-function runRole(role: string, config: ArenaConfig): Promise<number> {
+async function runRole(role: string, config: ArenaConfig): Promise<number> {
   if (!ROLES.includes(role)) {
     throw new RangeError(`--role is one of ${ROLES.join(', ')}, not "${role}"`)
   }
   const id = values.id ?? `${role}_1`
   const file = values.log === undefined ? false : { folder: values.log }
   const logger = createLogger({ name: id, console: file === false, file })
+  const { runNode } = await import('./process.ts')
   return runNode(role as Role, id, config, logger)
 }
 

@@ -1,30 +1,37 @@
-import { tickets } from '@rts/http'
 import type { ArenaNode, Surroundings } from './arena-node.ts'
 import type { Role } from './config.ts'
-import { startGame } from './game/game-node.ts'
-import { startGate } from './gate/gate-node.ts'
-import { startHttp } from './http/http-node.ts'
-import { startLobby } from './lobby/lobby-node.ts'
 
-/** Starts one node of the arena. */
-export function startNodeOfRole(
+/** Starts one node of the arena. A process loads only what its own role needs. */
+export async function startNodeOfRole(
   role: Role,
   id: string,
   surroundings: Surroundings,
 ): Promise<ArenaNode> {
-  const { ticketSecret, ticketTtlSeconds } = surroundings.config
-  const desk = tickets({ secret: ticketSecret, ttlSeconds: ticketTtlSeconds })
   switch (role) {
-    case 'gate':
+    case 'gate': {
+      const { startGate } = await import('./gate/gate-node.ts')
+      const desk = await ticketDesk(surroundings)
       return startGate(id, surroundings, (ticket) => {
         const { account, claims } = desk.verify(ticket)
         return { account, name: String(claims['name'] ?? account) }
       })
-    case 'lobby':
+    }
+    case 'lobby': {
+      const { startLobby } = await import('./lobby/lobby-node.ts')
       return startLobby(id, surroundings)
-    case 'game':
+    }
+    case 'game': {
+      const { startGame } = await import('./game/game-node.ts')
       return startGame(id, surroundings)
-    case 'http':
-      return startHttp(id, surroundings, desk)
+    }
+    case 'http': {
+      const { startHttp } = await import('./http/http-node.ts')
+      return startHttp(id, surroundings, await ticketDesk(surroundings))
+    }
   }
+}
+
+async function ticketDesk({ config }: Surroundings) {
+  const { tickets } = await import('@rts/http')
+  return tickets({ secret: config.ticketSecret, ttlSeconds: config.ticketTtlSeconds })
 }
