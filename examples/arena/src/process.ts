@@ -3,9 +3,8 @@ import { dirname } from 'node:path'
 import { EtcdBackend } from '@rts/discovery'
 import { systemClock, systemRandom } from '@rts/rpc'
 import { tcp } from '@rts/rpc/tcp'
-import { ws } from '@rts/rpc/ws'
 import { SqliteStore } from '@rts/store'
-import type { ArenaNode, Logger } from './arena-node.ts'
+import type { ArenaNode, Logger, Surroundings } from './arena-node.ts'
 import type { ArenaConfig, Role } from './config.ts'
 import { startNodeOfRole } from './roles.ts'
 
@@ -42,7 +41,7 @@ export async function runNode(
       ttlSeconds: config.processes.ttlSeconds,
       onLease: (leaseId) => report({ kind: 'lease', leaseId }),
       servers: { transports: [tcp()], listen: config.listen.servers },
-      players: { transports: [tcp(), ws()], listen: [config.listen.tcp, config.listen.ws] },
+      players: await doors(role, config),
     })
     report({ kind: 'ready', addresses: node.addresses })
     console.log(`${id} is ready: ${node.addresses.join(' ')}`)
@@ -53,6 +52,13 @@ export async function runNode(
     await store.close()
     process.channel?.unref()
   }
+}
+
+/** Where players come in: at gates alone, so that no other process loads WebSockets. */
+async function doors(role: Role, { listen }: ArenaConfig): Promise<Surroundings['players']> {
+  if (role !== 'gate') return { transports: [], listen: [] }
+  const { ws } = await import('@rts/rpc/ws')
+  return { transports: [tcp(), ws()], listen: [listen.tcp, listen.ws] }
 }
 
 /** Settles when the node should stop; a second signal ends the process at once. */
