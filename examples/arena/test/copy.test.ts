@@ -9,7 +9,7 @@ import { describe, expect, test } from 'vitest'
 const ARENA = join(import.meta.dirname, '..')
 const WORKSPACE = join(ARENA, '..', '..')
 const CATALOG = join(WORKSPACE, 'pnpm-workspace.yaml')
-const PACK = join(WORKSPACE, 'packages', 'benchmarks', 'src', 'pack.ts')
+const PACK = join(WORKSPACE, 'scripts', 'pack.ts')
 // A machine that has none of it yet downloads some 100 MB, most of it the Node.
 const TIMEOUT_MS = 300_000
 const LEFT_BEHIND = ['node_modules', '.data', '.artifacts']

@@ -14,7 +14,7 @@ import { EtcdProcess, scratchFolder } from '@rts/testing'
 import { build } from 'esbuild'
 import { check, interleave, report, type BenchCheck, type BenchRow } from '../../../bench.base.ts'
 import { publishedPackages, root } from '../../../scripts/workspace.ts'
-import { packPackages } from '../src/pack.ts'
+import { packPackages } from '../../../scripts/pack.ts'
 
 const KB = 1000
 const MB = 1000 * KB

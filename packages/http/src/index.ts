@@ -1,9 +1,11 @@
 export { createHttpService } from './http-service.ts'
-export type { HttpService, HttpServiceStats, ListenOptions } from './http-service.ts'
+export type { HttpServiceStats, ListenOptions } from './http-service.ts'
+export type HttpService = import('./http-service.ts').HttpService
 export type { Gates, HttpServiceOptions } from './options.ts'
 export type { GuestAnswer, LoginAnswer } from './login-routes.ts'
 export { tickets } from './tickets.ts'
-export type { Ticket, Tickets, TicketsOptions } from './tickets.ts'
+export type { Ticket, TicketsOptions } from './tickets.ts'
+export type Tickets = import('./tickets.ts').Tickets
 export { MemoryAccountStore } from './accounts.ts'
 export type { Account, AccountStore } from './accounts.ts'
 export type { HealthCheck } from './health.ts'

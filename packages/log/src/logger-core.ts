@@ -1,4 +1,3 @@
-import { LEVEL, MESSAGE } from 'triple-beam'
 import type winston from 'winston'
 import type { Clock } from './clock.ts'
 import { entryOf, type Entry } from './entry.ts'
@@ -9,6 +8,10 @@ import type { Place } from './place.ts'
 import { plainFields, redactedNames, type Redacted } from './plain.ts'
 import type { LineFormat, LogRecord } from './record.ts'
 import { takesRecords } from './transports/record-transport.ts'
+
+// Where winston's own transports look for the level and the finished line.
+const LEVEL: unique symbol = Symbol.for('level')
+const MESSAGE: unique symbol = Symbol.for('message')
 
 /** Where an info object that our own methods made keeps what the call said. */
 export const CALL: unique symbol = Symbol('@rts/log call')

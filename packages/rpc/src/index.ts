@@ -1,7 +1,7 @@
 export { RpcNode } from './rpc-node.ts'
 export type { AttachOptions, RpcNodeOptions } from './rpc-node.ts'
 export type { Dispatch } from './peer-host.ts'
-export type { RpcPeer } from './peer.ts'
+export type RpcPeer = import('./peer.ts').RpcPeer
 export { notify, settle, withCall, type NotifyOptions } from './remote.ts'
 export type { CallOptions } from './call-target.ts'
 export { currentCall, type CallContext } from './call-context.ts'

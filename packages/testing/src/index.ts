@@ -13,8 +13,9 @@ export type { TestingErrorCode } from './errors.ts'
 export type { Direction, HostAndPort } from './faults.ts'
 export { TcpFaultProxy } from './tcp-fault-proxy.ts'
 export type { TcpFaultProxyOptions, TcpFaultProxyStats } from './tcp-fault-proxy.ts'
-export type { CutOptions, TcpFaultControls, TcpFaults } from './tcp-faults.ts'
-export type { TcpProxyLink } from './tcp-proxy-link.ts'
+export type { CutOptions, TcpFaults } from './tcp-faults.ts'
+export type TcpFaultControls = import('./tcp-faults.ts').TcpFaultControls
+export type TcpProxyLink = import('./tcp-proxy-link.ts').TcpProxyLink
 export { UdpFaultProxy } from './udp-fault-proxy.ts'
 export type { UdpFaultProxyOptions, UdpFaultProxyStats } from './udp-fault-proxy.ts'
 export type { UdpCounters, UdpFaults } from './datagram-faults.ts'

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process'
 import { globSync, readdirSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
-import { publishedPackages, root, type Package } from '../../../scripts/workspace.ts'
+import { publishedPackages, root, type Package } from './workspace.ts'
 
 const TSUP = join(root, 'node_modules', 'tsup', 'dist', 'cli-default.js')
 const BUILDS_AT_ONCE = 2
