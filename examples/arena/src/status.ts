@@ -1,3 +1,7 @@
+/** `1 room`, `2 rooms`. */
+export const counted = (count: number, noun: string): string =>
+  `${count} ${noun}${count === 1 ? '' : 's'}`
+
 /** Any server may ask a node how it is doing. */
 export class Status {
   static readonly rpc = { describe: 'server' } as const

@@ -111,6 +111,17 @@ test.each(['SIGINT', 'SIGTERM'] as const)(
 describe.skipIf(serviceBinary('etcd') === undefined)(
   'each role as a process of its own, on etcd',
   () => {
+    test('without a terminal the cluster plays with bots, stops its processes, and its exit code is the verdict', async () => {
+      await using folder = await scratchFolder('cluster')
+      const cluster = run(['cluster', '--seconds', '4', '--bots', '6', '--port', '0'], folder.path)
+      const code = await cluster.ended()
+      expect(cluster.output()).toContain('the checks of the bots held')
+      const pids = [...cluster.output().matchAll(/(?:lobby|game|gate|http)_\d +ready +(\d+)/g)]
+      expect(pids).toHaveLength(7)
+      for (const [, pid] of pids) expect(() => process.kill(Number(pid), 0)).toThrow(/ESRCH/)
+      expect(code, cluster.output()).toBe(0)
+    })
+
     test('the game is played over processes, and SIGTERM stops each within 3 s', async () => {
       await using folder = await scratchFolder('processes')
       await using etcd = await EtcdProcess.start()

@@ -22,7 +22,7 @@ const stateOf = (
   step: number,
   ships: readonly ShipRow[],
   shots: readonly ShotRow[] = [],
-): ArenaState => ({ step, ships, shots })
+): ArenaState => ({ step, secondsLeft: 60, ships, shots })
 
 describe('the timeline of states', () => {
   it('shows a ship between two states, a little late', () => {

@@ -37,7 +37,7 @@ class Pair {
         if (input.seq > this.#held.seq) this.#held = input
       if (this.nowMs % STEP_MS === 17) this.#serve()
       for (const { step, row } of due(this.#down, this.nowMs))
-        this.flight.observe({ step, ships: [row], shots: [] }, this.nowMs)
+        this.flight.observe({ secondsLeft: 60, step, ships: [row], shots: [] }, this.nowMs)
       if (this.nowMs % 8 !== 0) continue
       this.flight.advance(8, this.nowMs, controls(this.nowMs), (held) => this.#send(held))
       look()

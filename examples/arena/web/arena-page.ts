@@ -222,7 +222,10 @@ export class ArenaPage {
     if (isLost && this.#curtain.open === undefined) this.#curtain.show('lost')
     else if (!isLost && this.#curtain.open === 'lost') this.#curtain.show(undefined)
     this.#connection.show(connectionFacts(client, this.#statesPerSecond))
-    this.#scoreboard.show(this.#welcome === undefined ? [] : this.#flight.standing)
+    this.#scoreboard.show(
+      this.#welcome === undefined ? [] : this.#flight.standing,
+      this.#flight.secondsLeft,
+    )
     this.#feed.notice(this.#notice())
     if (client?.state !== 'open' || this.#welcome === undefined || nowMs < this.#leadersAtMs) return
     this.#leadersAtMs = nowMs + LEADERS_EVERY_MS

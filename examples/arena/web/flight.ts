@@ -42,6 +42,11 @@ export class Flight {
       .sort((a, b) => b.score - a.score || a.seat - b.seat)
   }
 
+  /** Of the match, as the newest state says. */
+  get secondsLeft(): number | undefined {
+    return this.timeline.newest?.state.secondsLeft
+  }
+
   /** When the own cannon last fired, as far as this end knows. */
   get muzzleMs(): number {
     return this.#muzzleMs

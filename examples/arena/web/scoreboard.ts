@@ -15,13 +15,15 @@ export class Scoreboard {
   readonly #score = element('hud-score', HTMLElement)
   readonly #rank = element('hud-rank', HTMLElement)
   readonly #hull = element('hud-hull', HTMLElement)
+  readonly #clock = element('hud-clock', HTMLElement)
   #shown = ''
 
   constructor() {
     this.#hull.replaceChildren(...Array.from({ length: SHIP_HP }, () => make('i', '')))
   }
 
-  show(standing: readonly SceneShip[]): void {
+  show(standing: readonly SceneShip[], secondsLeft = 0): void {
+    setText(this.#clock, clockFace(secondsLeft))
     const key = standing
       .map(({ seat, name, score, hp, isOwn }) => [seat, name, score, hp, isOwn].join())
       .join(';')
@@ -74,6 +76,9 @@ export function rankRows(rows: readonly RankRow[], ownName: string): HTMLElement
     ),
   )
 }
+
+const clockFace = (seconds: number): string =>
+  `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`
 
 function row({ seat, name, score, hp, isOwn }: SceneShip, place: number): HTMLElement {
   const dot = make('i', 'dot')

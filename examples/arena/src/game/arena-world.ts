@@ -75,9 +75,10 @@ export class ArenaWorld {
     this.#world.step(STEP_MS)
   }
 
-  state(): ArenaState {
+  state(secondsLeft: number): ArenaState {
     return {
       step: this.#step,
+      secondsLeft,
       ships: [...this.#ships.values()].map(({ seat, body, hull, helm }) => [
         seat,
         round(body.x),

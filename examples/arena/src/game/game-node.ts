@@ -5,6 +5,7 @@ import type { ArenaNode, Surroundings } from '../arena-node.ts'
 import { baseNode } from '../base-node.ts'
 import { STEP_MS } from '../shared/rules.ts'
 import { Room } from './room.ts'
+import { counted } from '../status.ts'
 
 /** A game node: rooms, the players in them, and the fixed step that moves both. */
 export async function startGame(id: string, surroundings: Surroundings): Promise<ArenaNode> {
@@ -40,7 +41,7 @@ export async function startGame(id: string, surroundings: Surroundings): Promise
 
   const describe = (): string => {
     const ships = [...rooms.values()].reduce((sum, { players }) => sum + players, 0)
-    return `${rooms.size} rooms, ${ships} ships`
+    return `${counted(rooms.size, 'room')}, ${counted(ships, 'ship')}`
   }
 
   const node: ClusterNode = await startNode({

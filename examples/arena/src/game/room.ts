@@ -96,8 +96,11 @@ export class Room {
       this.#world.steer(pilot.seat, controls, seq)
     }
     this.#world.step()
-    this.#options.group.notify('screen', 'state', [this.#world.state()], { lane: 'state' })
     const now = this.#options.clock.now()
+    const secondsLeft = Math.max(0, Math.ceil((this.#endsAt - now) / 1000))
+    this.#options.group.notify('screen', 'state', [this.#world.state(secondsLeft)], {
+      lane: 'state',
+    })
     if (this.#pilots.size > 0) this.#emptySince = now
     if (now >= this.#reportAt) this.#report(now)
     if (now >= this.#endsAt) this.#finish()

@@ -5,6 +5,7 @@ import { Gate, type GateTarget } from '@rts/gate'
 import type { ArenaNode, Surroundings } from '../arena-node.ts'
 import { baseNode } from '../base-node.ts'
 import { serverUrl } from '../server-url.ts'
+import { counted } from '../status.ts'
 
 /** Turns a login ticket into who the player is; throws with a code when it may not. */
 export type Authenticate = (ticket: string) => { account: string; name?: string }
@@ -18,7 +19,7 @@ export async function startGate(
   const { config, clock, random, logger, players } = surroundings
   const playerUrls: string[] = []
   let gate: Gate
-  const describe = (): string => `${gate.stats().sessions.open} players`
+  const describe = (): string => counted(gate.stats().sessions.open, 'player')
 
   const node: ClusterNode = await startNode({
     ...baseNode(id, 'gate', surroundings, describe),

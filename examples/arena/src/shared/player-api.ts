@@ -18,6 +18,8 @@ export type ShotRow = readonly [id: number, x: number, y: number, angle: number]
 /** The whole arena after one step; each one replaces the one before. */
 export interface ArenaState {
   readonly step: number
+  /** Until the match is over. */
+  readonly secondsLeft: number
   readonly ships: readonly ShipRow[]
   readonly shots: readonly ShotRow[]
 }
