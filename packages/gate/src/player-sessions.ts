@@ -161,7 +161,8 @@ export class PlayerSessions {
       this.#refuse(session, error)
       return
     }
-    if (ready === undefined) {
+    // An arrow function may well return something else: the undo of its last `expose`, for one.
+    if (typeof ready?.then !== 'function') {
       session.release()
       return
     }

@@ -131,6 +131,19 @@ describe('PlayerSessions', () => {
     expect(world.clock.now() - since).toBeGreaterThan(400)
   })
 
+  it('takes a player whatever else onSession returns, as an arrow function that ends with expose does', async () => {
+    await using world = new World()
+    await world.gate()
+    const hello = (session: PlayerSession): unknown =>
+      session.expose('bag', new Bag(session.account))
+    const lobby = await world.backend('lobby_1', hello as (session: PlayerSession) => void)
+    const player = await world.player()
+    await world.until(() => lobby.players.size === 1)
+    expect(await world.run(player.remote<typeof Bag>('lobby', 'bag').open())).toBe(
+      'bag of player_1',
+    )
+  })
+
   it('refuses a player whose onSession fails or takes too long, and the gate tries again', async () => {
     await using world = new World()
     await world.gate()
