@@ -79,3 +79,30 @@ test('100 seeds with cuts, a crashed game node and a crashed gate: nothing relia
     expect(states, `seed ${seed}: states seen`).toBeGreaterThan(200)
   }
 })
+
+test('players of different lobbies meet in one room until it is full', async () => {
+  const arena = new SimulatedArena(4)
+  await arena.start()
+  const players = new Map<string, SimulatedPlayer>()
+  const says = (role: string): string[] =>
+    arena.nodes.filter((node) => node.role === role).map((node) => node.describe())
+  const ofGames = (what: RegExp): number =>
+    says('game').reduce((sum, text) => sum + Number(what.exec(text)?.[0]), 0)
+  const rooms: number[] = []
+  for (const name of PLAYERS) {
+    const player = new SimulatedPlayer(name, arena, players)
+    players.set(name, player)
+    player.start()
+    await arena.clock.runUntil(() => player.isIn, { limitMs: 5000 })
+    void player.player.play()
+    await arena.clock.runUntil(() => player.player.phase === 'playing', { limitMs: 5000 })
+    rooms.push(ofGames(/\d+(?= room)/))
+    if (rooms.length === 3)
+      expect(says('lobby').filter((text) => text.startsWith('0 '))).toEqual([])
+  }
+  expect(ofGames(/\d+(?= ship)/)).toBe(4)
+  // Three seats to a room.
+  expect(rooms).toEqual([1, 1, 1, 2])
+  for (const { client } of players.values()) client.close()
+  await arena.stop()
+})

@@ -4,8 +4,9 @@ import { Timers } from '@rts/timer'
 import type { ArenaNode, Surroundings } from '../arena-node.ts'
 import { baseNode } from '../base-node.ts'
 import { STEP_MS } from '../shared/rules.ts'
-import { Room } from './room.ts'
 import { counted } from '../status.ts'
+import { OpenRooms } from './open-rooms.ts'
+import { Room } from './room.ts'
 
 /** A game node: rooms, the players in them, and the fixed step that moves both. */
 export async function startGame(id: string, surroundings: Surroundings): Promise<ArenaNode> {
@@ -55,6 +56,7 @@ export async function startGame(id: string, surroundings: Surroundings): Promise
       room.close()
     },
     setup: ({ rpc }) => {
+      rpc.expose('rooms', new OpenRooms(rooms))
       sessions = new PlayerSessions(rpc, { onSession: seat, clock, logger })
     },
   })

@@ -57,13 +57,16 @@ export class Room {
     return this.#pilots.size
   }
 
+  get freeSeats(): number {
+    return this.#over ? 0 : this.#options.seats - this.#pilots.size - this.#expected.size
+  }
+
   /** Keeps a seat for a player who is about to come. False when the room is full or over. */
   admit(account: string, name: string): boolean {
     const now = this.#options.clock.now()
     for (const [other, { until }] of this.#expected) if (until < now) this.#expected.delete(other)
     const isKnown = this.#pilots.has(account) || this.#expected.has(account)
-    if (this.#over || (!isKnown && this.#pilots.size + this.#expected.size >= this.#options.seats))
-      return false
+    if (this.#over || (!isKnown && this.freeSeats <= 0)) return false
     this.#expected.set(account, { name, until: now + RESERVATION_MS })
     return true
   }

@@ -2,6 +2,7 @@ import { startNode, type ClusterNode } from '@rts/cluster'
 import { PlayerSessions, type PlayerSession } from '@rts/gate/backend'
 import type { ArenaNode, Surroundings } from '../arena-node.ts'
 import { baseNode } from '../base-node.ts'
+import { counted } from '../status.ts'
 import { Avatar } from './avatar.ts'
 import { Avatars } from './avatars.ts'
 import { Chat } from './chat.ts'
@@ -39,7 +40,8 @@ export async function startLobby(id: string, surroundings: Surroundings): Promis
     if (!isHere) void node.local(Avatar, session.account)?.release()
   }
 
-  const describe = (): string => `${sessions.sessions.length} players, ${avatars.size} avatars`
+  const describe = (): string =>
+    `${counted(sessions.sessions.length, 'player')}, ${counted(avatars.size, 'avatar')}`
 
   const node: ClusterNode = await startNode({
     ...baseNode(id, 'lobby', surroundings, describe),
