@@ -59,6 +59,8 @@ export interface Transport {
   dial(url: string, options: LinkOptions & { readonly signal: AbortSignal }): Promise<Link>
   /** Rejects with `RPC_LISTEN_FAILED`, for instance when the port is in use. */
   listen(url: string, options: LinkOptions, onLink: (link: Link) => void): Promise<Listener>
+  /** Writes what the links of this instance have collected, where the transport was told to wait for that. */
+  flush?(): void
   /** Resets every link and listener this instance made, with no flush or close frame: what a crash looks like. */
   abort?(): void
 }

@@ -1,1 +1,2 @@
-export { tcp } from './transports/tcp.ts'
+export { tcp, type TcpOptions } from './transports/tcp.ts'
+export type { FlushMode } from './transports/stream-link.ts'

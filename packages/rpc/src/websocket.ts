@@ -1,1 +1,2 @@
-export { websocket } from './transports/websocket.ts'
+export { websocket, type WebSocketOptions } from './transports/websocket.ts'
+export type { FlushMode } from './transports/stream-link.ts'

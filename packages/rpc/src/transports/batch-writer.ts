@@ -9,7 +9,7 @@ export interface Piece {
   readonly slab: Uint8Array
 }
 
-/** Collects length-prefixed messages in slabs, so that all of one turn leave in one write. */
+/** Collects length-prefixed messages in slabs, so that many of them leave in one write. */
 export class BatchWriter {
   readonly #pool: SlabPool
   #full: Piece[] = []
@@ -17,6 +17,8 @@ export class BatchWriter {
   #used = 0
   /** Bytes collected and not taken yet. */
   size = 0
+  /** Those of them in slabs that are full. */
+  fullSize = 0
 
   constructor(pool: SlabPool) {
     this.#pool = pool
@@ -41,9 +43,15 @@ export class BatchWriter {
   /** Hands out all that was collected, in order. */
   take(): Piece[] {
     this.#seal()
+    return this.takeFull()
+  }
+
+  /** Hands out the slabs that are full. */
+  takeFull(): Piece[] {
     const pieces = this.#full
     this.#full = []
-    this.size = 0
+    this.size -= this.fullSize
+    this.fullSize = 0
     return pieces
   }
 
@@ -69,6 +77,7 @@ export class BatchWriter {
     const slab = this.#slab
     if (slab === undefined) return
     this.#full.push({ bytes: slab.subarray(0, this.#used), slab })
+    this.fullSize += this.#used
     this.#slab = undefined
     this.#used = 0
   }

@@ -1,8 +1,11 @@
-const SMALL_BYTES = 4 * 1024
-/** What one write carries at most; also the largest WebSocket message. */
-export const SLAB_BYTES: number = 64 * 1024
-const KEPT_SMALL = 256
-const KEPT_LARGE = 64
+const SMALL_BYTES = 2 * 1024
+/**
+ * What one write carries at most, but for a single larger message. Some 100 small calls: a full slab leaves at once, so
+ * that the other end works on it while this one fills the next.
+ */
+export const SLAB_BYTES: number = 8 * 1024
+const KEPT_SMALL = 512
+const KEPT_LARGE = 512
 
 /** Write buffers shared by the links of one transport: a link holds one only while it has something to send. */
 export class SlabPool {

@@ -24,7 +24,22 @@ export interface ByteStream {
   destroy(): void
 }
 
-/** A link over a byte stream: u32 little-endian length and message, all messages of a turn in one write. */
+/**
+ * When messages leave. `tick`: those of one turn of the event loop together, at its end. `immediate`: each at once, a
+ * write apiece. `manual`: when `flush` of the transport is called, as a game does at the end of its tick. What fills a
+ * slab leaves at once in each of them.
+ */
+export type FlushMode = 'immediate' | 'tick' | 'manual'
+
+const FLUSH_MODES: readonly string[] = ['immediate', 'tick', 'manual'] satisfies FlushMode[]
+
+/** @throws RangeError for what is no mode. */
+export function flushModeOf(mode: FlushMode = 'tick'): FlushMode {
+  if (FLUSH_MODES.includes(mode)) return mode
+  throw new RangeError(`flush must be one of ${FLUSH_MODES.join(', ')}, got ${String(mode)}`)
+}
+
+/** A link over a byte stream: u32 little-endian length and message, many messages in one write. */
 export class StreamLink implements Link, FrameSink {
   readonly remote: string
   maxMessageBytes: number
@@ -38,6 +53,7 @@ export class StreamLink implements Link, FrameSink {
   readonly #pool: SlabPool
   readonly #writer: BatchWriter
   readonly #reader: FrameReader
+  readonly #flushMode: FlushMode
   readonly #flush = (): void => this.flush()
   #isFlushDue = false
   #written = 0
@@ -46,8 +62,15 @@ export class StreamLink implements Link, FrameSink {
   #endAfterBacklog: (() => void) | undefined
   #cancelLinger: (() => void) | undefined
 
-  constructor(remote: string, stream: ByteStream, pool: SlabPool, options: LinkOptions) {
+  constructor(
+    remote: string,
+    stream: ByteStream,
+    pool: SlabPool,
+    options: LinkOptions,
+    flushMode: FlushMode,
+  ) {
     this.remote = remote
+    this.#flushMode = flushMode
     this.#stream = stream
     this.#clock = options.clock ?? systemClock
     this.#pool = pool
@@ -70,10 +93,8 @@ export class StreamLink implements Link, FrameSink {
       return false
     }
     writer.append(message)
-    if (!this.#isFlushDue) {
-      this.#isFlushDue = true
-      this.#clock.defer(this.#flush)
-    }
+    if (writer.fullSize > 0) this.#write(writer.fullSize, writer.takeFull())
+    this.#flushLater()
     if (buffered < MAX_HIGH_WATER_BYTES && buffered * 2 < this.maxBufferedBytes) return true
     this.#wantsDrain = true
     return false
@@ -116,17 +137,12 @@ export class StreamLink implements Link, FrameSink {
     else finish()
   }
 
+  /** Writes what `send` has collected. */
   flush(): void {
     this.#isFlushDue = false
     const bytes = this.#writer.size
     if (bytes === 0) return
-    const pieces = this.#writer.take()
-    this.#written += bytes
-    this.#stream.write(pieces, () => {
-      this.#written -= bytes
-      for (const piece of pieces) this.#pool.give(piece.slab)
-      this.#drain()
-    })
+    this.#write(bytes, this.#writer.take())
   }
 
   onFrame(message: Uint8Array): void {
@@ -152,6 +168,23 @@ export class StreamLink implements Link, FrameSink {
     }
     this.#stream.resume()
     this.#endAfterBacklog?.()
+  }
+
+  #flushLater(): void {
+    if (this.#flushMode === 'immediate') this.flush()
+    else if (this.#flushMode === 'tick' && !this.#isFlushDue) {
+      this.#isFlushDue = true
+      this.#clock.defer(this.#flush)
+    }
+  }
+
+  #write(bytes: number, pieces: readonly Piece[]): void {
+    this.#written += bytes
+    this.#stream.write(pieces, () => {
+      this.#written -= bytes
+      for (const piece of pieces) this.#pool.give(piece.slab)
+      this.#drain()
+    })
   }
 
   #leave(): void {

@@ -6,11 +6,16 @@ import type { Link, LinkOptions, Listener, Transport } from '../link.ts'
 import type { Piece } from './batch-writer.ts'
 import { hostAndPort, urlOf } from './host-and-port.ts'
 import { SlabPool } from './slab-pool.ts'
-import { StreamLink, type ByteStream } from './stream-link.ts'
+import { flushModeOf, StreamLink, type ByteStream, type FlushMode } from './stream-link.ts'
+
+export interface TcpOptions {
+  /** When messages leave: see {@link FlushMode}. @defaultValue 'tick' */
+  readonly flush?: FlushMode
+}
 
 /** TCP for Node. URLs: `tcp://host:port`; listen on port 0 for a free one. */
-export function tcp(): Transport & { abort(): void } {
-  return new TcpTransport()
+export function tcp(options: TcpOptions = {}): Transport & { abort(): void; flush(): void } {
+  return new TcpTransport(flushModeOf(options.flush))
 }
 
 class TcpStream implements ByteStream {
@@ -49,10 +54,15 @@ class TcpStream implements ByteStream {
 
 class TcpTransport implements Transport {
   readonly scheme: string = 'tcp'
+  readonly #flushMode: FlushMode
   readonly #pool = new SlabPool()
   readonly #links = new Set<StreamLink>()
   readonly #servers = new Set<Server>()
   readonly #dialing = new Set<Socket>()
+
+  constructor(flushMode: FlushMode) {
+    this.#flushMode = flushMode
+  }
 
   dial(url: string, options: LinkOptions & { readonly signal: AbortSignal }): Promise<Link> {
     const { signal } = options
@@ -127,6 +137,10 @@ class TcpTransport implements Transport {
     })
   }
 
+  flush(): void {
+    for (const link of this.#links) link.flush()
+  }
+
   abort(): void {
     for (const server of this.#servers) server.close()
     this.#servers.clear()
@@ -135,7 +149,8 @@ class TcpTransport implements Transport {
   }
 
   #link(remote: string, socket: Socket, options: LinkOptions): StreamLink {
-    const link = new StreamLink(remote, new TcpStream(socket), this.#pool, options)
+    const stream = new TcpStream(socket)
+    const link = new StreamLink(remote, stream, this.#pool, options, this.#flushMode)
     this.#links.add(link)
     let why = 'the other end went away'
     socket.on('data', (chunk) => link.feed(chunk as Buffer))

@@ -3,15 +3,23 @@ import { CLOSE } from '../close-codes.ts'
 import { RpcError } from '../errors.ts'
 import type { Link, LinkOptions, Listener, Transport } from '../link.ts'
 import type { Piece } from './batch-writer.ts'
-import { SLAB_BYTES, SlabPool } from './slab-pool.ts'
-import { StreamLink, type ByteStream } from './stream-link.ts'
+import { SlabPool } from './slab-pool.ts'
+import { flushModeOf, StreamLink, type ByteStream, type FlushMode } from './stream-link.ts'
+import { MAX_WEBSOCKET_BYTES } from './websocket-limits.ts'
 
 /** Browsers do not say when their buffer drains: it is looked at so often while it holds something. */
 const DRAIN_LOOK_MS = 10
 
+export interface WebSocketOptions {
+  /** When messages leave: see {@link FlushMode}. @defaultValue 'tick' */
+  readonly flush?: FlushMode
+}
+
 /** WebSocket by the platform's own class: for browsers, dials only. URLs: `ws://host:port/path`, `wss://…`. */
-export function websocket(): Transport & { abort(): void } {
-  return new WebSocketTransport()
+export function websocket(
+  options: WebSocketOptions = {},
+): Transport & { abort(): void; flush(): void } {
+  return new WebSocketTransport(flushModeOf(options.flush))
 }
 
 class WebSocketStream implements ByteStream {
@@ -30,9 +38,9 @@ class WebSocketStream implements ByteStream {
   write(pieces: readonly Piece[], left: () => void): void {
     if (this.#socket.readyState !== WebSocket.OPEN) return
     for (const { bytes } of pieces) {
-      for (let at = 0; at < bytes.length; at += SLAB_BYTES) {
+      for (let at = 0; at < bytes.length; at += MAX_WEBSOCKET_BYTES) {
         // Copied by `send`; the slab has an ArrayBuffer of its own.
-        this.#socket.send(bytes.subarray(at, at + SLAB_BYTES) as Uint8Array<ArrayBuffer>)
+        this.#socket.send(bytes.subarray(at, at + MAX_WEBSOCKET_BYTES) as Uint8Array<ArrayBuffer>)
       }
       this.#total += bytes.length
     }
@@ -68,8 +76,13 @@ class WebSocketStream implements ByteStream {
 
 class WebSocketTransport implements Transport {
   readonly scheme: string = 'ws'
+  readonly #flushMode: FlushMode
   readonly #pool = new SlabPool()
   readonly #links = new Set<StreamLink>()
+
+  constructor(flushMode: FlushMode) {
+    this.#flushMode = flushMode
+  }
 
   dial(url: string, options: LinkOptions & { readonly signal: AbortSignal }): Promise<Link> {
     const { signal } = options
@@ -106,13 +119,17 @@ class WebSocketTransport implements Transport {
     return Promise.reject(new RpcError('RPC_LISTEN_FAILED', `${url}: a browser cannot listen`))
   }
 
+  flush(): void {
+    for (const link of this.#links) link.flush()
+  }
+
   abort(): void {
     for (const link of this.#links) link.reset(CLOSE.lost, 'aborted')
   }
 
   #link(remote: string, socket: WebSocket, options: LinkOptions): StreamLink {
     const stream = new WebSocketStream(socket, options.clock ?? systemClock)
-    const link = new StreamLink(remote, stream, this.#pool, options)
+    const link = new StreamLink(remote, stream, this.#pool, options, this.#flushMode)
     this.#links.add(link)
     socket.addEventListener('message', (event: MessageEvent) => {
       if (event.data instanceof ArrayBuffer) link.feed(new Uint8Array(event.data))

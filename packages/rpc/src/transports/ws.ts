@@ -8,19 +8,22 @@ import { RpcError } from '../errors.ts'
 import type { Link, LinkOptions, Listener, Transport } from '../link.ts'
 import type { Piece } from './batch-writer.ts'
 import { hostAndPort, urlOf } from './host-and-port.ts'
-import { SLAB_BYTES, SlabPool } from './slab-pool.ts'
-import { StreamLink, type ByteStream } from './stream-link.ts'
+import { SlabPool } from './slab-pool.ts'
+import { flushModeOf, StreamLink, type ByteStream, type FlushMode } from './stream-link.ts'
+import { MAX_WEBSOCKET_BYTES } from './websocket-limits.ts'
 
 const UPGRADE_TIMEOUT_MS = 10_000
 
 export interface WsOptions {
   /** Listeners take this server's upgrades for their path; host and port of their URL say nothing. @defaultValue a server of their own */
   readonly server?: Server | SecureServer
+  /** When messages leave: see {@link FlushMode}. @defaultValue 'tick' */
+  readonly flush?: FlushMode
 }
 
 /** WebSocket for Node, both ends. URLs: `ws://host:port/path`; dials `wss://` too. Needs the package `ws`. */
-export function ws(options: WsOptions = {}): Transport & { abort(): void } {
-  return new WsTransport(options.server)
+export function ws(options: WsOptions = {}): Transport & { abort(): void; flush(): void } {
+  return new WsTransport(options.server, flushModeOf(options.flush))
 }
 
 class WsStream implements ByteStream {
@@ -36,8 +39,8 @@ class WsStream implements ByteStream {
       const isLast = i === pieces.length - 1
       // The stream is one; where it is cut into WebSocket messages means nothing.
       let at = 0
-      for (; at + SLAB_BYTES < bytes.length; at += SLAB_BYTES) {
-        this.#socket.send(bytes.subarray(at, at + SLAB_BYTES), options)
+      for (; at + MAX_WEBSOCKET_BYTES < bytes.length; at += MAX_WEBSOCKET_BYTES) {
+        this.#socket.send(bytes.subarray(at, at + MAX_WEBSOCKET_BYTES), options)
       }
       this.#socket.send(bytes.subarray(at), options, () => isLast && left())
     })
@@ -63,20 +66,22 @@ class WsStream implements ByteStream {
 class WsTransport implements Transport {
   readonly scheme: string = 'ws'
   readonly #shared: Server | SecureServer | undefined
+  readonly #flushMode: FlushMode
   readonly #pool = new SlabPool()
   readonly #links = new Set<StreamLink>()
   readonly #dialing = new Set<WebSocket>()
   readonly #stops = new Set<() => void>()
 
-  constructor(shared: Server | SecureServer | undefined) {
+  constructor(shared: Server | SecureServer | undefined, flushMode: FlushMode) {
     this.#shared = shared
+    this.#flushMode = flushMode
   }
 
   dial(url: string, options: LinkOptions & { readonly signal: AbortSignal }): Promise<Link> {
     const { signal } = options
     if (signal.aborted) return Promise.reject(signal.reason as Error)
     return new Promise((resolve, reject) => {
-      const limits = { perMessageDeflate: false, maxPayload: SLAB_BYTES }
+      const limits = { perMessageDeflate: false, maxPayload: MAX_WEBSOCKET_BYTES }
       const socket = new WebSocket(url, { ...limits, handshakeTimeout: UPGRADE_TIMEOUT_MS })
       this.#dialing.add(socket)
       const settle = (): void => {
@@ -114,7 +119,7 @@ class WsTransport implements Transport {
       noServer: true,
       clientTracking: false,
       perMessageDeflate: false,
-      maxPayload: SLAB_BYTES,
+      maxPayload: MAX_WEBSOCKET_BYTES,
     })
     const accept = (socket: WebSocket, request: IncomingMessage): void => {
       const { remoteAddress = '0.0.0.0', remotePort = 0 } = request.socket
@@ -156,6 +161,10 @@ class WsTransport implements Transport {
     })
   }
 
+  flush(): void {
+    for (const link of this.#links) link.flush()
+  }
+
   abort(): void {
     for (const stop of this.#stops) stop()
     for (const socket of this.#dialing) socket.terminate()
@@ -163,7 +172,8 @@ class WsTransport implements Transport {
   }
 
   #link(remote: string, socket: WebSocket, options: LinkOptions): StreamLink {
-    const link = new StreamLink(remote, new WsStream(socket), this.#pool, options)
+    const stream = new WsStream(socket)
+    const link = new StreamLink(remote, stream, this.#pool, options, this.#flushMode)
     this.#links.add(link)
     let why = 'the other end went away'
     socket.on('message', (data: RawData, isBinary: boolean) => {

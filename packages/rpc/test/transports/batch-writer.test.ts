@@ -37,10 +37,20 @@ test('what is taken is every message with its length, in order, whatever the siz
   )
 })
 
-test('a thousand small messages lie in one piece', () => {
+test('small messages lie together, as many as a slab takes', () => {
   const writer = new BatchWriter(new SlabPool())
-  for (let i = 0; i < 1000; i++) writer.append(new Uint8Array(60))
-  expect(writer.take().map((piece) => piece.bytes.length)).toEqual([64_000])
+  for (let i = 0; i < 300; i++) writer.append(new Uint8Array(60))
+  expect(writer.take().map((piece) => piece.bytes.length)).toEqual([8192, 8192, 2816])
+})
+
+test('full slabs can be taken while the last one goes on filling', () => {
+  const writer = new BatchWriter(new SlabPool())
+  for (let i = 0; i < 300; i++) writer.append(new Uint8Array(60))
+  expect([writer.size, writer.fullSize]).toEqual([19_200, 16_384])
+  expect(writer.takeFull().map((piece) => piece.bytes.length)).toEqual([8192, 8192])
+  expect([writer.size, writer.fullSize, writer.takeFull()]).toEqual([2816, 0, []])
+  writer.append(new Uint8Array(60))
+  expect(writer.take().map((piece) => piece.bytes.length)).toEqual([2880])
 })
 
 test('a message is copied when it is appended', () => {

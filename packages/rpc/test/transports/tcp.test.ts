@@ -2,7 +2,7 @@ import { connect, createServer, Socket, type AddressInfo } from 'node:net'
 import { eventually } from '@rts/testing'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { CLOSE, RpcNode, settle, type Link } from '../../src/index.ts'
-import { tcp } from '../../src/tcp.ts'
+import { tcp, type TcpOptions } from '../../src/tcp.ts'
 
 const { signal } = new AbortController()
 
@@ -37,20 +37,59 @@ function raw(port: number): { socket: Socket; received: () => Buffer; isOver: ()
   return { socket, received: () => Buffer.concat(chunks), isOver: () => over }
 }
 
-test('all messages of one turn leave as one socket write', async () => {
-  const server = createServer((socket) => socket.on('error', () => {}))
+/** A dialled link whose socket writes are listed by their lengths. */
+async function writing(
+  options: TcpOptions = {},
+): Promise<{ transport: ReturnType<typeof tcp>; link: Link; writes: () => number[] }> {
+  const server = createServer((socket) => socket.on('error', () => {}).resume())
   onTestFinished(() => void server.close())
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
-  const transport = tcp()
+  const transport = tcp(options)
   onTestFinished(() => transport.abort())
   const link = await transport.dial(`tcp://127.0.0.1:${port}`, { trust: 'server', signal })
   const write = vi.spyOn(Socket.prototype, 'write')
   onTestFinished(() => write.mockRestore())
-  for (let i = 0; i < 500; i++) link.send(new Uint8Array(50))
-  expect(write).not.toHaveBeenCalled()
+  const writes = (): number[] => write.mock.calls.map(([bytes]) => (bytes as Uint8Array).length)
+  return { transport, link, writes }
+}
+
+test('all messages of one turn leave as one socket write', async () => {
+  const { link, writes } = await writing()
+  for (let i = 0; i < 100; i++) link.send(new Uint8Array(50))
+  expect(writes()).toEqual([])
   await eventually(() => link.bufferedBytes === 0)
-  expect(write.mock.calls.map(([bytes]) => (bytes as Uint8Array).length)).toEqual([500 * 54])
+  expect(writes()).toEqual([100 * 54])
+})
+
+test('a turn that fills a slab writes it at once, and the rest at its end', async () => {
+  const { link, writes } = await writing()
+  for (let i = 0; i < 500; i++) link.send(new Uint8Array(50))
+  expect(writes()).toEqual([151 * 54, 151 * 54, 151 * 54])
+  await eventually(() => link.bufferedBytes === 0)
+  expect(writes()).toEqual([151 * 54, 151 * 54, 151 * 54, 47 * 54])
+})
+
+test('told to flush at once, each message is a write', async () => {
+  const { link, writes } = await writing({ flush: 'immediate' })
+  for (let i = 0; i < 3; i++) link.send(new Uint8Array(50))
+  expect(writes()).toEqual([54, 54, 54])
+})
+
+test('told to wait, messages leave when the transport is flushed', async () => {
+  const { transport, link, writes } = await writing({ flush: 'manual' })
+  for (let i = 0; i < 3; i++) link.send(new Uint8Array(50))
+  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => void setImmediate(resolve))
+  expect([writes(), link.bufferedBytes]).toEqual([[], 3 * 54])
+  transport.flush()
+  expect(writes()).toEqual([3 * 54])
+  link.send(new Uint8Array(50))
+  link.close()
+  expect(writes()).toHaveLength(2)
+})
+
+test('what is no flush mode is refused', () => {
+  expect(() => tcp({ flush: 'often' as 'tick' })).toThrow(RangeError)
 })
 
 test('a 100 MB length is refused from its four bytes, with a code', async () => {
