@@ -1,4 +1,4 @@
-import { GRPCOutOfRangeError, type Etcd3 } from 'etcd3'
+import type { Etcd3 } from 'etcd3'
 import type {
   Backend,
   CallOptions,
@@ -18,7 +18,7 @@ import { withDeadline } from './deadline.ts'
 import { DiscoveryError } from './errors.ts'
 import { fromKeyValue, toCompare, toRange, toRequest } from './etcd-codec.ts'
 import { EtcdEndpoints } from './etcd-endpoints.ts'
-import { toDiscoveryError } from './etcd-errors.ts'
+import { isRevisionError, toDiscoveryError } from './etcd-errors.ts'
 import { EtcdKeepAlive } from './etcd-keep-alive.ts'
 import type { EtcdBackendOptions } from './etcd-options.ts'
 import { EtcdWatch } from './etcd-watch.ts'
@@ -117,7 +117,7 @@ export class EtcdBackend implements Backend {
       return response.kvs.map(fromKeyValue)[0]
     } catch (error) {
       // Compacted, or not reached yet by a store that began anew.
-      if (error instanceof Error && error.cause instanceof GRPCOutOfRangeError) return undefined
+      if (error instanceof Error && isRevisionError(error.cause)) return undefined
       throw error
     }
   }

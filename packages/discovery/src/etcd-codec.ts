@@ -1,12 +1,9 @@
-import {
-  CompareResult,
-  CompareTarget,
-  type ICompare,
-  type IEvent,
-  type IKeyValue,
-  type IRequestOp,
-} from 'etcd3'
+import type { ICompare, IEvent, IKeyValue, IRequestOp } from 'etcd3'
 import type { Compare, KeyRange, KeyValue, Operation, WatchEvent } from './backend.ts'
+
+/** `CompareResult.Equal` and the members of `CompareTarget` in etcd's protocol. */
+const EQUAL = 0
+const TARGET = { create: 1, mod: 2, lease: 4 } as const
 
 /** A range as etcd writes it: from `key` up to, not including, `range_end`. */
 export function toRange(range: KeyRange): { key: Buffer; range_end?: Buffer } {
@@ -22,14 +19,14 @@ export function toRange(range: KeyRange): { key: Buffer; range_end?: Buffer } {
 
 export function toCompare(compare: Compare): ICompare {
   const key = Buffer.from(compare.key)
-  const result = CompareResult.Equal
+  const result = EQUAL
   if ('createRevision' in compare) {
-    return { key, result, target: CompareTarget.Create, create_revision: compare.createRevision }
+    return { key, result, target: TARGET.create, create_revision: compare.createRevision }
   }
   if ('modRevision' in compare) {
-    return { key, result, target: CompareTarget.Mod, mod_revision: compare.modRevision }
+    return { key, result, target: TARGET.mod, mod_revision: compare.modRevision }
   }
-  return { key, result, target: CompareTarget.Lease, lease: compare.lease }
+  return { key, result, target: TARGET.lease, lease: compare.lease }
 }
 
 export function toRequest(operation: Operation): IRequestOp {

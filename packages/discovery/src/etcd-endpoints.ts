@@ -1,6 +1,7 @@
-import { Etcd3, type IOptions } from 'etcd3'
-import { isTokenError } from './etcd-errors.ts'
+import type { Etcd3, IOptions } from 'etcd3'
 import type { Clock } from './clock.ts'
+import { isTokenError } from './etcd-errors.ts'
+import { loadEtcd3 } from './etcd-module.ts'
 import { unitFrom, type Random } from './random.ts'
 
 export interface EtcdEndpointsOptions {
@@ -82,7 +83,7 @@ export class EtcdEndpoints {
     const { auth, callTimeoutMs } = this.#options
     if (!auth) return
     this.#token ??= (async () => {
-      const client = this.#client(false)
+      const client = await this.#client(false)
       try {
         const request = { name: auth.username, password: auth.password }
         const { token } = await client.auth.authenticate(request, this.deadline(callTimeoutMs))
@@ -100,9 +101,10 @@ export class EtcdEndpoints {
     }
   }
 
-  #client(isLoggedIn: boolean): Etcd3 {
+  async #client(isLoggedIn: boolean): Promise<Etcd3> {
     const { hosts, auth, credentials, pingIntervalMs, pingTimeoutMs, maxMessageBytes } =
       this.#options
+    const { Etcd3 } = await loadEtcd3()
     const options: IOptions = {
       hosts: hosts[this.#index]!,
       grpcOptions: {

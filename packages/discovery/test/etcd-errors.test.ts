@@ -6,11 +6,14 @@ import {
   GRPCInternalError,
   GRPCUnavailableError,
 } from 'etcd3'
-import { describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { DiscoveryError } from '../src/index.ts'
 import { isTokenError, toDiscoveryError } from '../src/etcd-errors.ts'
+import { loadEtcd3 } from '../src/etcd-module.ts'
 
 describe('an error of etcd3', () => {
+  beforeAll(() => loadEtcd3())
+
   it('has one of our codes, and says whether the request may have been done', () => {
     const cases: [unknown, string, string][] = [
       [new GRPCUnavailableError('14 UNAVAILABLE: No connection established.'), 'UNAVAILABLE', 'no'],
