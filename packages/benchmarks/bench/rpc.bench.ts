@@ -7,6 +7,7 @@ import type { ContenderName } from '../src/rpc/contenders.ts'
 import { quantile } from '../src/rpc/load.ts'
 import { hasNatsServer } from '../src/rpc/nats.ts'
 import { Client, Server } from '../src/rpc/processes.ts'
+import { localCallRate } from '../src/rpc/rts-local.ts'
 
 const IN_FLIGHT = 256
 /** Odd, so that a median is one of them. */
@@ -144,6 +145,14 @@ async function longTurn(): Promise<BenchRow[]> {
   return rows
 }
 
+// ---- calls that stay in the process
+
+async function inProcess(): Promise<BenchRow[]> {
+  await localCallRate(WARM_UP_MS)
+  const measured = { 'rts local': () => localCallRate(SLICE_MS) }
+  return interleave('entity call in process', 'calls/s', measured, ROUNDS)
+}
+
 // ---- what waits
 
 async function waiting(): Promise<BenchRow[]> {
@@ -188,6 +197,7 @@ console.log(`load average ${loadavg()[0]!.toFixed(2)}; NATS: ${natsHere ? 'here'
 const perSecond = await rates()
 const single = await sequential()
 for (const client of clients.values()) client.stop()
+const local = await inProcess()
 const beside = await fairness()
 const turns = await longTurn()
 const pending = await waiting()
@@ -208,12 +218,13 @@ const checks: BenchCheck[] = [
   check('notify / entity', ratioOf('rts notify', 'rts entity'), '>= 1.5'),
   check('WebSocket / raw TCP', ratioOf('rts ws', 'raw'), '>= 0.40'),
   check('WebSocket / naive ws', ratioOf('rts ws', 'naive ws'), '>= 5'),
+  check('entity call in process, M/s', at(local, 'rts local') / 1e6, '>= 3'),
   check('heap of a pending call, B', at(pending, 'heap of one'), '<= 300'),
   check('CPU of 1M pending calls, %', at(pending, 'CPU'), '<= 2'),
   check('p99 beside a flood / alone', ratio(beside, "another peer's p99"), '<= 3'),
   check('turn of a flooded loop, ms', at(turns, 'rts notify'), '<= 2'),
   check('memory for a stopped reader, windows', backlog[0]!.range![1], '<= 2'),
 ]
-report('rpc', [...perSecond, ...single, ...beside, ...turns, ...pending, ...backlog], checks)
+report('rpc', [...perSecond, ...single, ...local, ...beside, ...turns, ...pending, ...backlog], checks)
 if (!control.pass) console.error('the control is not in its place: this run is void')
 process.exit()

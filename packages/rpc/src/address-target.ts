@@ -67,6 +67,8 @@ interface ConnectWaiter {
 /** One address: one link shared by all callers, dialled when the first of them needs it, and again when it was lost. */
 export class AddressTarget implements CallTarget {
   readonly url: string
+  /** The address is this node's own: nothing is dialled. */
+  local: CallTarget | undefined
   readonly #dialing: Dialing
   readonly #calls = new Set<WaitingCall>()
   readonly #connects = new Set<ConnectWaiter>()
@@ -88,7 +90,7 @@ export class AddressTarget implements CallTarget {
     args: readonly unknown[],
     options: SentOptions | undefined,
   ): Promise<unknown> {
-    const open = this.#open()
+    const open = this.local ?? this.#open()
     if (open !== undefined) return open.call(route, entity, args, options)
     const { clock, wheel, defaultTimeoutMs } = this.#dialing
     const signal = options?.signal
@@ -122,7 +124,7 @@ export class AddressTarget implements CallTarget {
     args: readonly unknown[],
     unreliable: boolean,
   ): boolean {
-    const open = this.#open()
+    const open = this.local ?? this.#open()
     if (open !== undefined) return open.notify(route, entity, args, unreliable)
     const { clock, counters, defaultTimeoutMs, wheel } = this.#dialing
     if (this.#isClosed || this.#calls.size >= MAX_WAITING) {

@@ -1,6 +1,7 @@
 import type { CallerKind } from './remote-types.ts'
 import type { CallFrame } from './incoming-call.ts'
 import { callStorage } from './call-storage.ts'
+import { LightCall } from './light-call.ts'
 import type { RpcPeer } from './peer.ts'
 
 /** Who is calling, and until when the answer is wanted. */
@@ -15,25 +16,56 @@ export interface CallContext {
   readonly signal: AbortSignal
 }
 
-let current: (CallContext & CallFrame) | undefined
+type Whole = CallContext & CallFrame
+
+let current: Whole | undefined
+/** In its place, while nobody has asked. */
+let light: LightCall | undefined
 
 /** The call being handled. Valid synchronously inside a handler until its first await; throws outside. */
 export function currentCall(): CallContext {
+  if (light !== undefined) makeWhole(light)
   if (current === undefined) throw new Error('currentCall: no call is being handled here')
   return current
 }
 
 /** The same, or `undefined` outside of a handler. */
-export const callHere = (): CallContext | undefined => current
+export function callHere(): CallContext | undefined {
+  if (light !== undefined) makeWhole(light)
+  return current
+}
 
 /** Makes a call the current one; returns the one before, to be put back. */
-export function enterCall(
-  call: (CallContext & CallFrame) | undefined,
-): (CallContext & CallFrame) | undefined {
+export function enterCall(call: Whole | undefined): Whole | undefined {
+  if (light !== undefined) makeWhole(light)
   const before = current
   current = call
   return before
 }
 
+/** Makes a call the current one that is made whole when somebody asks for it; {@link leaveLight} ends it. */
+export function enterLight(call: LightCall): void {
+  call.outer = light ?? current
+  light = call
+}
+
+export function leaveLight(call: LightCall): void {
+  const { outer } = call
+  if (outer instanceof LightCall && outer.whole === undefined) {
+    light = outer
+  } else {
+    light = undefined
+    current = outer instanceof LightCall ? outer.whole : outer
+  }
+}
+
 /** The handler that is behind what runs now, also after its awaits. */
-export const frameHere = (): CallFrame | undefined => current ?? callStorage?.getStore()
+export function frameHere(): CallFrame | undefined {
+  if (light !== undefined) makeWhole(light)
+  return current ?? callStorage?.getStore()
+}
+
+function makeWhole(call: LightCall): void {
+  light = undefined
+  current = call.makeWhole()
+}

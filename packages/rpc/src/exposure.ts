@@ -10,6 +10,8 @@ export interface ExposedMethod {
   readonly callers: number
   /** For the arguments of callers that are no servers. */
   readonly schema: ArgumentsSchema | undefined
+  /** Calls in a row whose result was no promise; kept by {@link LocalCalls}. */
+  syncRuns: number
 }
 
 /** By `bag.use`. */
@@ -77,8 +79,9 @@ export function holderOf(
   method: ExposedMethod,
 ): Record<string, unknown> | undefined {
   let holder = target as Record<string, unknown>
-  for (const name of method.path) {
-    const part = holder[name]
+  const { path } = method
+  for (let i = 0; i < path.length; i++) {
+    const part = holder[path[i]!]
     if (typeof part !== 'object' || part === null) return undefined
     holder = part as Record<string, unknown>
   }
@@ -125,6 +128,7 @@ function addTable(
       name,
       callers: callerBits(callers, where, name),
       schema: schemaOf(schemas, where, name),
+      syncRuns: 0,
     })
   }
 }

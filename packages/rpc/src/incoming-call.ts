@@ -35,7 +35,7 @@ export class IncomingCall extends Timed implements CallContext, CallFrame, Mailb
   readonly peer: RpcPeer
   readonly #host: PeerHost
   readonly id: number
-  readonly deadline: number | undefined
+  readonly #deadline: number | undefined
   readonly chain: Chain
   readonly frameId: number
   /** The one it runs or waits in. */
@@ -63,10 +63,14 @@ export class IncomingCall extends Timed implements CallContext, CallFrame, Mailb
     this.peer = peer
     this.#host = host
     this.id = id
-    this.deadline = deadline
+    this.#deadline = deadline
     this.chain = chain
     this.#topic = topic
     this.frameId = host.frames.next()
+  }
+
+  get deadline(): number | undefined {
+    return this.#deadline
   }
 
   get caller(): CallerKind {
@@ -81,7 +85,7 @@ export class IncomingCall extends Timed implements CallContext, CallFrame, Mailb
     if (this.#controller === undefined) {
       this.#controller = new AbortController()
       if (this.#ended !== undefined) this.#controller.abort(this.#ended)
-      else if (this.deadline !== undefined && !this.#isFinished) {
+      else if (this.deadline !== undefined && !this.#isFinished && this.slot < 0) {
         this.#host.wheel.add(this, this.deadline)
       }
     }

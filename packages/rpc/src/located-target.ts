@@ -2,6 +2,7 @@ import type { AddressTarget } from './address-target.ts'
 import { callHere, frameHere } from './call-context.ts'
 import { timeoutOf, type CallTarget, type SentOptions } from './call-target.ts'
 import type { Clock } from './clock.ts'
+import type { LocalCalls } from './local-calls.ts'
 import type { EntityRef } from './entity-ref.ts'
 import { RpcError } from './errors.ts'
 import { nameOf } from './outgoing-calls.ts'
@@ -32,6 +33,8 @@ const NOT_ABOUT_PLACE = new Set([
 interface Places {
   readonly locate: Locate | undefined
   readonly at: (url: string) => AddressTarget
+  /** The calls of this node to itself, when it serves the entity. */
+  readonly here: (entityId: string) => LocalCalls | undefined
   readonly clock: Clock
   readonly defaultTimeoutMs: number
 }
@@ -49,7 +52,30 @@ export class LocatedTarget implements CallTarget {
     this.#places = places
   }
 
-  async call(
+  call(
+    route: Route,
+    entity: Uint8Array | undefined,
+    args: readonly unknown[],
+    options: SentOptions | undefined,
+  ): Promise<unknown> {
+    const here = this.#places.here(this.#ref.id)
+    if (here === undefined) return this.#follow(route, entity, args, options)
+    const { clock, defaultTimeoutMs } = this.#places
+    const answer = here.call(route, entity, args, options)
+    if (here.hasAnsweredAtOnce) return answer
+    const startedAt = clock.now()
+    const from = options?.from ?? frameHere() ?? null
+    // It may have left while the call waited for its turn.
+    return answer.catch(async (error: unknown) => {
+      if (!mayBeElsewhere(error) || here.isClosed) throw error
+      if ((await this.#placeBut(undefined)) === undefined) throw error
+      const timeoutMs = startedAt + timeoutOf(options, defaultTimeoutMs) - clock.now()
+      if (timeoutMs <= 0) throw error
+      return this.#follow(route, entity, args, { ...options, timeoutMs, from })
+    })
+  }
+
+  async #follow(
     route: Route,
     entity: Uint8Array | undefined,
     args: readonly unknown[],
@@ -90,7 +116,9 @@ export class LocatedTarget implements CallTarget {
     args: readonly unknown[],
     unreliable: boolean,
   ): boolean {
-    const { at } = this.#places
+    const { at, here } = this.#places
+    const local = here(this.#ref.id)
+    if (local !== undefined) return local.notify(route, entity, args)
     const place = this.#place()
     if (place === undefined) return false
     if (typeof place === 'string') return at(place).notify(route, entity, args, unreliable)
@@ -107,8 +135,9 @@ export class LocatedTarget implements CallTarget {
   }
 
   /** Undefined also when nobody can be asked: the failure that led here then tells more. */
-  async #placeBut(wrong: string): Promise<string | undefined> {
+  async #placeBut(wrong: string | undefined): Promise<string | undefined> {
     try {
+      if (wrong === undefined) return await this.#place()
       return await this.#places.locate?.(this.#ref, wrong)
     } catch {
       return undefined

@@ -42,6 +42,17 @@ export class Mailbox<C extends MailboxCall = MailboxCall> {
     return 'wait'
   }
 
+  /** Nothing runs and nothing waits. */
+  get isIdle(): boolean {
+    return this.#frames.length === 0 && this.#waiting.size === 0
+  }
+
+  /** Puts one running call in the place of another. */
+  replace(call: C, by: C): void {
+    const index = this.#frames.indexOf(call)
+    if (index >= 0) this.#frames[index] = by
+  }
+
   /** The call is over: whose turn it is runs before this returns. */
   leave(call: C): void {
     const last = this.#frames.length - 1

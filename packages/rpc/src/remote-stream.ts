@@ -100,7 +100,7 @@ export class RemoteStream implements AsyncIterableIterator<unknown, undefined> {
 /** Iterates the promise of a call: `for await (const item of remote.watch())`. */
 export function iterateResult(promise: PromiseLike<unknown>): AsyncIterator<unknown> {
   const opened = Promise.resolve(promise).then((result) => {
-    if (result instanceof RemoteStream) return result
+    if (isReadable(result)) return result
     throw new RpcError('RPC_BAD_REPLY', 'the result is no stream', { executed: 'yes' })
   })
   opened.catch(() => {})
@@ -109,3 +109,10 @@ export function iterateResult(promise: PromiseLike<unknown>): AsyncIterator<unkn
     return: () => opened.then((stream) => stream.return()),
   }
 }
+
+/** A stream of a link, or of this process. */
+const isReadable = (result: unknown): result is RemoteStream =>
+  typeof result === 'object' &&
+  result !== null &&
+  Symbol.asyncIterator in result &&
+  typeof (result as { next?: unknown }).next === 'function'

@@ -10,6 +10,7 @@ import { exposeByClass } from './exposure.ts'
 import { messageBytesFor, SERVER_MESSAGE_BYTES } from './limits.ts'
 import type { Link, LinkOptions, Listener, Transport } from './link.ts'
 import { Liveness } from './liveness.ts'
+import { LocalCalls } from './local-calls.ts'
 import { LocatedTarget, type Locate } from './located-target.ts'
 import type { Logger } from './logger.ts'
 import { mailboxOf } from './mailbox.ts'
@@ -94,6 +95,7 @@ export class RpcNode {
   readonly #addresses = new Map<string, AddressTarget>()
   readonly #peerListeners = new Set<(peer: RpcPeer) => void>()
   readonly #liveness: Liveness
+  readonly #local: LocalCalls
   #closing: Promise<void> | undefined
 
   constructor(options: RpcNodeOptions) {
@@ -114,6 +116,7 @@ export class RpcNode {
     this.#liveness = new Liveness(clock, pingIntervalMs, pingTimeoutMs)
     const epoch = options.epoch ?? hex(random(8))
     this.#host = new NodeHost(epoch, options, clock, (peer) => this.#liveness.forget(peer))
+    this.#local = new LocalCalls(this.#host)
     this.#connector = new Connector({
       host: this.#host,
       self: {
@@ -148,10 +151,13 @@ export class RpcNode {
     const transport = transportFor(this.#transports, url)
     const given = { clock, random, ...options, trust }
     const inner = await transport.listen(url, given, (link) => this.#connector.greet(link, given))
+    const own = trust === 'server' ? this.#address(inner.url) : undefined
+    if (own !== undefined) own.local = this.#local
     const listener: Listener = {
       url: inner.url,
       close: () => {
         this.#listeners.delete(listener)
+        if (own !== undefined) own.local = undefined
         return inner.close()
       },
     }
@@ -169,9 +175,20 @@ export class RpcNode {
     return this.#address(url).connect(options.signal)
   }
 
-  /** A service by address. The first call dials; so does the next one after the link was lost. */
+  /**
+   * A service by address. The first call dials; so does the next one after the link was lost. At an address that this
+   * node listens on for servers, calls go straight to the handler, as those of `service` do.
+   */
   at<C extends Ctor>(url: string, service: string): Remote<C, 'server'> {
     return serviceRemote(this.#address(url), service) as Remote<C, 'server'>
+  }
+
+  /**
+   * A service of this node itself. Calls go straight to the handler, which begins before they return; arguments and
+   * results are passed as they are, not copied. Everything else is as for a call from another server.
+   */
+  service<C extends Ctor>(name: string): Remote<C, 'server'> {
+    return serviceRemote(this.#local, name) as Remote<C, 'server'>
   }
 
   /** An entity at a known address. */
@@ -179,12 +196,13 @@ export class RpcNode {
     return entityRemote(this.#address(url), entityId) as Remote<C, 'server'>
   }
 
-  /** An entity wherever `locate` says it is. */
+  /** An entity wherever it is: in this node, else where `locate` says. */
   entity<C extends Ctor>(ref: EntityRef): Remote<C, 'server'> {
     const { clock, defaultTimeoutMs } = this.#host
     const target = new LocatedTarget(ref, {
       locate: this.#locate,
       at: (url) => this.#address(url),
+      here: (entityId) => (this.#host.entities.has(entityId) ? this.#local : undefined),
       clock,
       defaultTimeoutMs,
     })
@@ -271,6 +289,7 @@ export class RpcNode {
     const listenersClosed = Promise.all([...this.#listeners].map((listener) => listener.close()))
     this.#connector.close(closedError(this.id))
     await host.drained(this.#closeTimeoutMs)
+    this.#local.close()
     for (const address of this.#addresses.values()) address.close()
     for (const peer of host.peers) peer.close(CLOSE.goingAway, 'the node is stopping')
     this.#liveness.stop()

@@ -79,6 +79,8 @@ export interface Route {
   readonly method: string
   readonly key: string
   readonly bytes: Uint8Array
+  /** Where it led the last time, when that was in this process. */
+  plan?: object | undefined
 }
 
 export function makeRoute(service: string, method: string): Route {
@@ -92,6 +94,7 @@ export function makeRoute(service: string, method: string): Route {
     method,
     key: `${service}\n${method}`,
     bytes: concat(encodeString(service), encodeString(method)),
+    plan: undefined,
   }
 }
 
