@@ -5,22 +5,25 @@ const MAX_PLAIN = 64
 export class ByteReader {
   bytes: Uint8Array = new Uint8Array(0)
   at = 0
+  /** Where the frame ends. */
+  end = 0
   bad = false
 
-  reset(bytes: Uint8Array, at = 0): this {
+  reset(bytes: Uint8Array, at = 0, end: number = bytes.length): this {
     this.bytes = bytes
     this.at = at
+    this.end = end
     this.bad = false
     return this
   }
 
   /** Everything has been read, and nothing was missing. */
   get isDone(): boolean {
-    return !this.bad && this.at === this.bytes.length
+    return !this.bad && this.at === this.end
   }
 
   u8(): number {
-    if (this.at >= this.bytes.length) return this.#fail()
+    if (this.at >= this.end) return this.#fail()
     return this.bytes[this.at++]!
   }
 
@@ -31,7 +34,7 @@ export class ByteReader {
 
   u32(): number {
     const { bytes, at } = this
-    if (at + 4 > bytes.length) return this.#fail()
+    if (at + 4 > this.end) return this.#fail()
     this.at = at + 4
     return (
       (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0
@@ -53,7 +56,7 @@ export class ByteReader {
 
   /** A view, valid as long as the message is. */
   raw(length: number): Uint8Array {
-    if (length > this.bytes.length - this.at) {
+    if (length > this.end - this.at) {
       this.#fail()
       return this.bytes.subarray(0, 0)
     }
@@ -66,7 +69,7 @@ export class ByteReader {
   string(maxBytes: number): string {
     const length = this.varint()
     const { bytes, at } = this
-    if (this.bad || length > maxBytes || length > bytes.length - at) {
+    if (this.bad || length > maxBytes || length > this.end - at) {
       this.#fail()
       return ''
     }
@@ -82,7 +85,7 @@ export class ByteReader {
 
   #fail(): 0 {
     this.bad = true
-    this.at = this.bytes.length
+    this.at = this.end
     return 0
   }
 }

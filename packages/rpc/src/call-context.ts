@@ -62,7 +62,13 @@ export function leaveLight(call: LightCall): void {
 /** The handler that is behind what runs now, also after its awaits. */
 export function frameHere(): CallFrame | undefined {
   if (light !== undefined) makeWhole(light)
-  return current ?? callStorage?.getStore()
+  if (current === undefined) return callStorage?.getStore()
+  if (current.isUnfollowed) {
+    // From here on it is to be known after an await, too; who runs the handler puts back what was before.
+    current.isUnfollowed = false
+    callStorage?.enterWith(current)
+  }
+  return current
 }
 
 function makeWhole(call: LightCall): void {

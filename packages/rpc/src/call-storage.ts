@@ -4,6 +4,7 @@ import type { CallFrame } from './incoming-call.ts'
 interface Storage {
   run<R>(frame: CallFrame | undefined, fn: () => R): R
   getStore(): CallFrame | undefined
+  enterWith(frame: CallFrame | undefined): void
 }
 
 interface Builtins {

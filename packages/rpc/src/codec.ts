@@ -1,5 +1,6 @@
 import { Packr, RESERVE_START_SPACE, RESET_BUFFER_MODE, Unpackr } from 'msgpackr'
 import { RpcError } from './errors.ts'
+import { decodeQuick, NOT_QUICK } from './quick-decoder.ts'
 import { preScan, type DecodeLimits } from './pre-scan.ts'
 
 /** msgpackr keeps the header's room in the low byte of its options. */
@@ -34,8 +35,8 @@ export function encodeBehind(reserved: number, value: unknown): Uint8Array {
 
 /** Decodes message bodies of one trust level. */
 export interface BodyDecoder {
-  /** @throws RpcError `RPC_PROTOCOL` for anything but exactly one well-formed value from `start` to the end. */
-  decode(message: Uint8Array, start: number): unknown
+  /** @throws RpcError `RPC_PROTOCOL` for anything but exactly one well-formed value from `start` to `end`, or to the end. */
+  decode(message: Uint8Array, start: number, end?: number): unknown
 }
 
 // One range object for all calls: decoding never re-enters.
@@ -57,12 +58,14 @@ function wholeOf(message: Uint8Array): Uint8Array {
 class TrustedDecoder implements BodyDecoder {
   readonly #unpackr = new Unpackr({ ...options })
 
-  decode(message: Uint8Array, start: number): unknown {
-    if (start >= message.length) throw new RpcError('RPC_PROTOCOL', 'the message has no body')
+  decode(message: Uint8Array, start: number, end: number = message.length): unknown {
+    if (start >= end) throw new RpcError('RPC_PROTOCOL', 'the message has no body')
+    const value = decodeQuick(message, start, end)
+    if (value !== NOT_QUICK) return value
     const whole = wholeOf(message)
     const offset = whole === message ? 0 : message.byteOffset
     range.start = offset + start
-    range.end = offset + message.length
+    range.end = offset + end
     try {
       return this.#unpackr.unpack(whole, range) as unknown
     } catch (cause) {
@@ -79,12 +82,12 @@ class UntrustedDecoder implements BodyDecoder {
     this.#limits = limits
   }
 
-  decode(message: Uint8Array, start: number): unknown {
-    const wrong = preScan(message, start, message.length, this.#limits)
+  decode(message: Uint8Array, start: number, end: number = message.length): unknown {
+    const wrong = preScan(message, start, end, this.#limits)
     if (wrong !== undefined) {
       throw new RpcError('RPC_PROTOCOL', `the message body is refused: ${wrong}`)
     }
-    return this.#inner.decode(message, start)
+    return this.#inner.decode(message, start, end)
   }
 }
 

@@ -3,6 +3,8 @@ import type { Clock } from './clock.ts'
 const SLOTS = 512
 /** How coarse deadlines are: one passes up to this much late, never early. */
 const SLOT_MS = 16
+/** The slot of those that count from the end of this turn. */
+const FRESH = SLOTS
 
 /** Something that ends at a time. The wheel links it in place: it belongs to one wheel at a time. */
 export abstract class Timed {
@@ -21,7 +23,8 @@ export abstract class Timed {
  */
 export class DeadlineWheel {
   readonly #clock: Clock
-  readonly #heads: (Timed | undefined)[] = Array.from({ length: SLOTS }, () => undefined)
+  readonly #heads: (Timed | undefined)[] = Array.from({ length: SLOTS + 1 }, () => undefined)
+  readonly #startFresh = (): void => this.#start()
   #size = 0
   /** The last bucket that has been looked at. */
   #turned = 0
@@ -39,16 +42,17 @@ export class DeadlineWheel {
   add(item: Timed, expiresAt: number): void {
     // An empty wheel has nothing to catch up with.
     if (this.#size === 0) this.#turned = this.#bucketNow() - 1
-    const bucket = Math.max(Math.ceil(expiresAt / SLOT_MS), this.#turned + 1)
-    const slot = bucket & (SLOTS - 1)
-    const head = this.#heads[slot]
-    item.expiresAt = expiresAt
-    item.slot = slot
-    item.next = head
-    if (head !== undefined) head.previous = item
-    this.#heads[slot] = item
-    this.#size += 1
-    if (bucket < this.#wakeBucket) this.#wakeAt(bucket)
+    // A whole number needs no box of its own on the heap.
+    this.#put(item, Math.ceil(expiresAt))
+  }
+
+  /** As `add`, so long from the end of this turn of the event loop on: the clock is read once for all of a turn. */
+  addFor(item: Timed, delayMs: number): void {
+    if (this.#heads[FRESH] === undefined) {
+      if (this.#size === 0) this.#turned = this.#bucketNow() - 1
+      this.#clock.defer(this.#startFresh)
+    }
+    this.#link(item, Math.ceil(delayMs), FRESH)
   }
 
   /** Does nothing when the item is not on the wheel. */
@@ -69,6 +73,35 @@ export class DeadlineWheel {
     this.#cancelTimer?.()
     this.#cancelTimer = undefined
     this.#wakeBucket = -Infinity
+  }
+
+  #start(): void {
+    const now = this.#clock.now()
+    let item = this.#heads[FRESH]
+    this.#heads[FRESH] = undefined
+    while (item !== undefined) {
+      const { next } = item
+      item.previous = undefined
+      this.#size -= 1
+      this.#put(item, Math.ceil(now + item.expiresAt))
+      item = next
+    }
+  }
+
+  #put(item: Timed, expiresAt: number): void {
+    const bucket = Math.max(Math.ceil(expiresAt / SLOT_MS), this.#turned + 1)
+    this.#link(item, expiresAt, bucket & (SLOTS - 1))
+    if (bucket < this.#wakeBucket) this.#wakeAt(bucket)
+  }
+
+  #link(item: Timed, expiresAt: number, slot: number): void {
+    const head = this.#heads[slot]
+    item.expiresAt = expiresAt
+    item.slot = slot
+    item.next = head
+    if (head !== undefined) head.previous = item
+    this.#heads[slot] = item
+    this.#size += 1
   }
 
   #bucketNow(): number {

@@ -10,7 +10,7 @@ export interface ExposedMethod {
   readonly callers: number
   /** For the arguments of callers that are no servers. */
   readonly schema: ArgumentsSchema | undefined
-  /** Calls in a row whose result was no promise; kept by {@link LocalCalls}. */
+  /** Calls in a row whose result was no promise. */
   syncRuns: number
 }
 

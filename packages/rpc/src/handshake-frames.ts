@@ -143,4 +143,4 @@ function readProof(reader: ByteReader): Uint8Array {
   return length > MAX_PROOF_BYTES ? reader.raw(Infinity) : reader.raw(length).slice()
 }
 
-const isWhole = (reader: ByteReader): boolean => !reader.bad && reader.at === reader.bytes.length
+const isWhole = (reader: ByteReader): boolean => !reader.bad && reader.at === reader.end

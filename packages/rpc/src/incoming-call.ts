@@ -14,6 +14,8 @@ export interface CallFrame {
   readonly chainOn: Chain
   /** Those of them that wait for their answers. */
   readonly asked: Set<Asked>
+  /** Nothing follows it over its awaits: it is not expected to have any. */
+  isUnfollowed: boolean
 }
 
 /** What a call is for. */
@@ -37,14 +39,15 @@ export class IncomingCall extends Timed implements CallContext, CallFrame, Mailb
   readonly id: number
   readonly #deadline: number | undefined
   readonly chain: Chain
-  readonly frameId: number
   /** The one it runs or waits in. */
   mailbox: Mailbox<IncomingCall> | undefined
   waiting: Waiting | undefined
   /** The last probe that went through it. */
   probedBy: Probe | undefined
   readonly #topic: CallTopic
+  #frameId = 0
   #asked: Set<Asked> | undefined
+  isUnfollowed = false
   /** It counts as unfinished. */
   isCounted = false
   #controller: AbortController | undefined
@@ -66,7 +69,17 @@ export class IncomingCall extends Timed implements CallContext, CallFrame, Mailb
     this.#deadline = deadline
     this.chain = chain
     this.#topic = topic
-    this.frameId = host.frames.next()
+  }
+
+  /** Given when somebody asks. */
+  get frameId(): number {
+    if (this.#frameId === 0) this.#frameId = this.#host.frames.next()
+    return this.#frameId
+  }
+
+  /** Calls that it makes have somebody to name. */
+  get isInChain(): boolean {
+    return this.mailbox !== undefined || this.chain.length > 0
   }
 
   get deadline(): number | undefined {

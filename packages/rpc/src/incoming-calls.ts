@@ -1,67 +1,33 @@
 import type { ByteReader } from './byte-reader.ts'
-import { enterCall } from './call-context.ts'
-import { callStorage } from './call-storage.ts'
+import { CallFinder, refusal, type Found, type IncomingRoute } from './call-finder.ts'
 import { decodeExtras, NO_CHAIN, type Chain } from './chain.ts'
 import type { BodyDecoder } from './codec.ts'
 import { errorReply } from './error-reply.ts'
-import { RpcError, type Executed, type RpcErrorCode } from './errors.ts'
-import { CALLER_BIT, exposeByClass, holderOf, type ExposedMethod } from './exposure.ts'
-import { IncomingCall } from './incoming-call.ts'
+import { RpcError } from './errors.ts'
+import { IncomingCall, type CallTopic } from './incoming-call.ts'
 import type { Link } from './link.ts'
-import type { Mailbox } from './mailbox.ts'
+import { MailboxTurns } from './mailbox-turns.ts'
+import { OutgoingStreams } from './outgoing-streams.ts'
 import type { RpcPeer } from './peer.ts'
 import type { Exposed, PeerHost } from './peer-host.ts'
+import { Replies } from './replies.ts'
+import { isPromised, runHandler } from './run-handler.ts'
 import { checkArguments, type ArgumentsSchema } from './standard-schema.ts'
-import { OutgoingStreams } from './outgoing-streams.ts'
 import { isStream } from './stream-source.ts'
-import {
-  encodeError,
-  encodeReply,
-  FLAG,
-  MAX_NAME_BYTES,
-  MAX_ROUTE_BYTES,
-  MAX_ROUTES,
-  MAX_TRAIL_NAME_BYTES,
-} from './wire.ts'
+import { FLAG, MAX_NAME_BYTES, MAX_TRAIL_NAME_BYTES, NOTIFY_ID } from './wire.ts'
 
-interface IncomingRoute {
-  readonly service: string
-  readonly method: string
-}
-
-const NOTIFY_ID = 0
-
-type Handler = (...args: unknown[]) => unknown
-
-/** A call that may run. */
-interface Admitted {
-  readonly target: object
-  readonly holder: Record<string, unknown>
-  readonly method: ExposedMethod
-  readonly mailbox: Mailbox<IncomingCall> | undefined
-}
-
-/** A call that waited begins this long before its deadline at the latest, so that who made it hears that it did not. */
-const MAX_NOTICE_MS = 100
-const NOTICE_SHARE = 0.1
-
-/** The serving half of a peer: finds what a frame calls, checks that it may, runs it, answers. */
+/** The serving half of a peer: checks what a frame calls, runs it, answers. */
 export class IncomingCalls {
   readonly #peer: RpcPeer
   readonly #host: PeerHost
-  readonly #link: Link
   readonly #decoder: BodyDecoder
-  readonly #callerBit: number
-  readonly #maxMessageBytes: number
   readonly #maxRunning: number
-  /** Services of this link alone. */
-  readonly services: Map<string, Exposed> = new Map()
-  readonly #routes: IncomingRoute[] = []
-  readonly #running = new Map<number, IncomingCall>()
+  readonly #finder: CallFinder
+  readonly #turns: MailboxTurns
+  readonly #replies: Replies
   readonly #streams: OutgoingStreams
+  readonly #running = new Map<number, IncomingCall>()
   #runningCount = 0
-  #routeBytes = 0
-  #isClosed = false
 
   constructor(
     peer: RpcPeer,
@@ -70,26 +36,34 @@ export class IncomingCalls {
     decoder: BodyDecoder,
     maxMessageBytes: number,
   ) {
+    const { caller } = peer
     this.#peer = peer
     this.#host = host
-    this.#link = link
     this.#decoder = decoder
-    this.#callerBit = CALLER_BIT[peer.caller]
-    this.#maxMessageBytes = maxMessageBytes
-    this.#streams = new OutgoingStreams(host, link, peer.caller, maxMessageBytes)
-    this.#maxRunning = peer.caller === 'player' ? host.maxRunningPerPlayer : Infinity
+    this.#finder = new CallFinder(host, caller)
+    this.#replies = new Replies(host, link, caller, maxMessageBytes)
+    this.#streams = new OutgoingStreams(host, link, caller, maxMessageBytes)
+    this.#maxRunning = caller === 'player' ? host.maxRunningPerPlayer : Infinity
+    this.#turns = new MailboxTurns(host, {
+      begin: (call) => this.#count(call),
+      withdrawn: (call) => this.#uncount(call),
+      refuse: (call, error) => this.#replies.refuse(call.id, error),
+      run: (call, found, args) => {
+        if (this.#askHook(call.id, found.topic)) this.#dispatch(call, found, args)
+        else this.#over(call)
+      },
+      pass: (call) => this.#over(call),
+    })
+  }
+
+  /** Services of this link alone. */
+  get services(): Map<string, Exposed> {
+    return this.#finder.services
   }
 
   /** @returns Whether the announcement was in order. */
   onRoute(reader: ByteReader): boolean {
-    const id = reader.varint()
-    const route = readRoute(reader)
-    if (reader.bad || reader.at !== reader.bytes.length) return false
-    if (id !== this.#routes.length || id >= MAX_ROUTES) return false
-    this.#routeBytes += reader.bytes.length
-    if (this.#routeBytes > 2 * MAX_ROUTE_BYTES) return false
-    this.#routes.push(route)
-    return true
+    return this.#finder.onRoute(reader)
   }
 
   /** @returns Whether the frame was well-formed; arguments that are not are answered. */
@@ -98,7 +72,7 @@ export class IncomingCalls {
     const timeoutMs = reader.varint()
     if (id === NOTIFY_ID) return false
     this.#host.counters.callsReceived += 1
-    const deadline = timeoutMs === 0 ? undefined : this.#host.clock.now() + timeoutMs
+    const deadline = timeoutMs === 0 ? undefined : this.#host.turn.now() + timeoutMs
     return this.#receive(id, deadline, flags, reader)
   }
 
@@ -112,7 +86,7 @@ export class IncomingCalls {
     const reason = new RpcError('RPC_CLOSED', 'the caller cancelled the call')
     this.#streams.stop(id, reason)
     const call = this.#running.get(id)
-    if (call !== undefined && !this.#withdraw(call)) call.end(reason)
+    if (call !== undefined && !this.#turns.withdraw(call)) call.end(reason)
   }
 
   /** @returns Whether a peer may send this, and the frame was well-formed. */
@@ -144,53 +118,63 @@ export class IncomingCalls {
 
   /** The link is gone: handlers are told, their answers are dropped. */
   close(why: string): void {
-    this.#isClosed = true
+    this.#replies.isClosed = true
     const reason = new RpcError('RPC_CLOSED', `the caller is gone: ${why}`)
-    for (const call of this.#running.values()) if (!this.#withdraw(call)) call.end(reason)
+    for (const call of this.#running.values()) if (!this.#turns.withdraw(call)) call.end(reason)
     this.#running.clear()
     this.#streams.close(reason)
   }
 
   #receive(id: number, deadline: number | undefined, flags: number, reader: ByteReader): boolean {
-    const route = (flags & FLAG.inline) !== 0 ? readRoute(reader) : this.#routes[reader.varint()]
+    const route = this.#finder.readRoute(flags, reader)
     const entityId = (flags & FLAG.entity) !== 0 ? reader.string(MAX_NAME_BYTES) : undefined
     const extras = (flags & FLAG.extras) !== 0 ? reader.raw(reader.varint()) : undefined
     if (reader.bad || route === undefined) return false
-    const call = new IncomingCall(this.#peer, this.#host, id, deadline, this.#chainOf(extras), {
-      ...route,
-      entityId,
-    })
-    const found = this.#find(route, entityId)
+    const found = this.#admit(route, entityId)
     if (found instanceof RpcError) {
-      this.#refuse(call, found)
+      this.#replies.refuse(id, found)
       return true
     }
-    if (this.#host.beforeDispatch !== undefined && !this.#askHook(call, route, entityId))
-      return true
+    const { bytes, at, end } = reader
+    if (!this.#askHook(id, found.topic)) return true
     let args: unknown[] | undefined
     try {
-      args = this.#decoder.decode(reader.bytes, reader.at) as unknown[]
+      args = this.#decoder.decode(bytes, at, end) as unknown[]
     } catch (error) {
       this.#host.counters.refusedMalformed += 1
-      this.#refuse(call, new RpcError('RPC_BAD_ARGUMENTS', (error as Error).message))
+      this.#replies.refuse(id, new RpcError('RPC_BAD_ARGUMENTS', (error as Error).message))
       return true
     }
     if (!Array.isArray(args)) return false
     const { schema } = found.method
     if (schema !== undefined && this.#peer.caller !== 'server') {
-      args = this.#validated(call, route, schema, args)
+      args = this.#validated(id, found.topic, schema, args)
       if (args === undefined) return true
     }
-    if (this.#enter(call, found, route, entityId, args)) {
-      this.#dispatch(call, found.holder, found.method, args)
-    }
+    const chain = extras === undefined ? NO_CHAIN : this.#chainOf(extras)
+    const call = new IncomingCall(this.#peer, this.#host, id, deadline, chain, found.topic)
+    if (this.#turns.enter(call, found, args)) this.#dispatch(call, found, args)
     return true
+  }
+
+  #admit(route: IncomingRoute, entityId: string | undefined): Found | RpcError {
+    const found = this.#finder.find(route, entityId)
+    if (found instanceof RpcError) return found
+    if (this.#runningCount + this.#streams.size >= this.#maxRunning) {
+      this.#host.counters.refusedOverloaded += 1
+      return refusal('RPC_OVERLOADED', route, `${this.#runningCount} calls are running`)
+    }
+    if (this.#host.isDraining) {
+      this.#host.counters.refusedOverloaded += 1
+      return refusal('RPC_CLOSED', route, 'the node is stopping')
+    }
+    return found
   }
 
   /** @returns The arguments as the schema gives them; `undefined` when the call has been refused. */
   #validated(
-    call: IncomingCall,
-    route: IncomingRoute,
+    id: number,
+    topic: CallTopic,
     schema: ArgumentsSchema,
     args: unknown[],
   ): unknown[] | undefined {
@@ -199,217 +183,69 @@ export class IncomingCalls {
       if ('args' in checked) return checked.args
       const { issues } = checked
       this.#host.counters.refusedMalformed += 1
-      const { code, message } = refusal('RPC_BAD_ARGUMENTS', route, issues[0]?.message ?? 'refused')
-      this.#refuse(call, new RpcError(code, message, { data: { issues } }))
+      const { code, message } = refusal('RPC_BAD_ARGUMENTS', topic, issues[0]?.message ?? 'refused')
+      this.#replies.refuse(id, new RpcError(code, message, { data: { issues } }))
     } catch (error) {
-      this.#host.logger.warn('rpc schema failed', { method: route.method, error })
-      this.#refuse(call, refusal('RPC_BAD_ARGUMENTS', route, 'they cannot be checked'))
+      this.#host.logger.warn('rpc schema failed', { method: topic.method, error })
+      this.#replies.refuse(id, refusal('RPC_BAD_ARGUMENTS', topic, 'they cannot be checked'))
     }
     return undefined
   }
 
   /** Only servers say truly who waits for whom. */
-  #chainOf(extras: Uint8Array | undefined): Chain {
-    return extras === undefined || this.#peer.caller !== 'server' ? NO_CHAIN : decodeExtras(extras)
+  #chainOf(extras: Uint8Array): Chain {
+    return this.#peer.caller === 'server' ? decodeExtras(extras) : NO_CHAIN
   }
 
-  /** @returns Whether the call runs now. Otherwise it waits for its turn, or has been refused. */
-  #enter(
-    call: IncomingCall,
-    found: Admitted,
-    route: IncomingRoute,
-    entityId: string | undefined,
-    args: unknown[],
-  ): boolean {
-    const { mailbox, target, method } = found
-    if (mailbox === undefined) return true
-    const { counters, clock, maxWaitingPerObject } = this.#host
-    const entered = mailbox.enter(call, maxWaitingPerObject)
-    if (entered === 'full') {
-      counters.refusedOverloaded += 1
-      this.#refuse(call, refusal('RPC_OVERLOADED', route, `${mailbox.waiting} calls wait for it`))
-      return false
-    }
-    call.mailbox = mailbox
-    if (entered === 'run') return true
-    this.#count(call)
-    counters.waitingCalls += 1
-    const waiting = {
-      run: () => {
-        counters.waitingCalls -= 1
-        this.#host.deadlocks.remove(call)
-        this.#takeTurn(call, target, method, route, entityId, args)
-      },
-      expire: () => {
-        if (!this.#withdraw(call)) return
-        counters.timeouts += 1
-        this.#refuse(call, refusal('RPC_TIMEOUT', route, 'its turn did not come in time'))
-      },
-    }
-    this.#host.deadlocks.add(call, (trail) => {
-      if (!this.#withdraw(call)) return
-      counters.deadlocks += 1
-      const text = `these wait for one another: ${trail.join(' → ')}`
-      this.#refuse(call, new RpcError('RPC_DEADLOCK', text, { data: { chain: trail } }))
-    })
-    const { deadline } = call
-    if (deadline === undefined) call.wait(waiting, undefined)
-    else {
-      const notice = Math.min(MAX_NOTICE_MS, (deadline - clock.now()) * NOTICE_SHARE)
-      call.wait(waiting, deadline - notice)
-    }
-    return false
-  }
-
-  /** What held when the call came may not hold any more. */
-  #takeTurn(
-    call: IncomingCall,
-    target: object,
-    method: ExposedMethod,
-    route: IncomingRoute,
-    entityId: string | undefined,
-    args: unknown[],
-  ): void {
-    const host = this.#host
-    const isThere = entityId === undefined || host.entities.get(entityId)?.target === target
-    const holder = isThere ? holderOf(target, method) : undefined
-    if (holder === undefined) {
-      host.counters.refusedUnknown += 1
-      const code = isThere ? 'RPC_UNKNOWN_METHOD' : 'RPC_UNKNOWN_ENTITY'
-      this.#refuse(call, refusal(code, route, 'it went away before the turn of the call came'))
-    } else if (host.beforeDispatch === undefined || this.#askHook(call, route, entityId)) {
-      this.#dispatch(call, holder, method, args)
-      return
-    }
-    this.#over(call)
-  }
-
-  /** Takes a call out of the mailbox it waits in. @returns Whether it waited. */
-  #withdraw(call: IncomingCall): boolean {
-    if (call.waiting === undefined || call.mailbox?.withdraw(call) !== true) return false
-    call.waiting = undefined
-    call.finish()
-    this.#host.deadlocks.remove(call)
-    this.#host.counters.waitingCalls -= 1
-    this.#uncount(call)
-    return true
-  }
-
-  #askHook(call: IncomingCall, route: IncomingRoute, entityId: string | undefined): boolean {
-    const { service, method } = route
-    const isNotify = call.id === NOTIFY_ID
+  /** @returns Whether the call may go on; otherwise it has been refused. */
+  #askHook(id: number, { service, method, entityId }: CallTopic): boolean {
+    const { beforeDispatch } = this.#host
+    if (beforeDispatch === undefined) return true
+    const isNotify = id === NOTIFY_ID
     const peer = this.#peer
     try {
-      const dispatch = { peer, caller: peer.caller, service, entityId, method, isNotify }
-      this.#host.beforeDispatch?.(dispatch)
+      beforeDispatch({ peer, caller: peer.caller, service, entityId, method, isNotify })
       return true
     } catch (error) {
       this.#host.counters.refusedByHook += 1
       const { code, message, data } = errorReply(error, peer.caller)
-      this.#refuse(call, new RpcError(code, message, { data }))
+      this.#replies.refuse(id, new RpcError(code, message, { data }))
       return false
     }
   }
 
-  #find(route: IncomingRoute, entityId: string | undefined): Admitted | RpcError {
-    const host = this.#host
-    const { counters } = host
-    const exposed = this.#exposed(route, entityId)
-    if (exposed instanceof RpcError) return exposed
-    const method = exposed.methods.get(route.method)
-    if (method === undefined) {
-      counters.refusedUnknown += 1
-      return refusal('RPC_UNKNOWN_METHOD', route, 'no such method is exposed')
-    }
-    if ((method.callers & this.#callerBit) === 0) {
-      counters.refusedForbidden += 1
-      return refusal('RPC_FORBIDDEN', route, `not open to a ${this.#peer.caller}`)
-    }
-    if (this.#runningCount + this.#streams.size >= this.#maxRunning) {
-      counters.refusedOverloaded += 1
-      return refusal('RPC_OVERLOADED', route, `${this.#runningCount} calls are running`)
-    }
-    if (host.isDraining) {
-      counters.refusedOverloaded += 1
-      return refusal('RPC_CLOSED', route, 'the node is stopping')
-    }
-    const holder = holderOf(exposed.target, method)
-    if (holder === undefined) {
-      counters.refusedUnknown += 1
-      return refusal('RPC_UNKNOWN_METHOD', route, 'the object has no such part now')
-    }
-    return { target: exposed.target, holder, method, mailbox: exposed.mailbox }
-  }
-
-  #exposed(route: IncomingRoute, entityId: string | undefined): Exposed | RpcError {
-    const host = this.#host
-    if (entityId === undefined) {
-      const exposed = this.services.get(route.service) ?? host.services.get(route.service)
-      if (exposed !== undefined) return exposed
-      host.counters.refusedUnknown += 1
-      return refusal('RPC_UNKNOWN_SERVICE', route, 'no such service is exposed')
-    }
-    if (this.#peer.caller === 'player') {
-      host.counters.refusedForbidden += 1
-      return refusal('RPC_FORBIDDEN', route, 'entities are not open to a player')
-    }
-    const served = host.entities.get(entityId)
-    if (served !== undefined) {
-      const { target, mailbox } = served
-      return { target, methods: exposeByClass(target), mailbox }
-    }
-    host.counters.refusedUnknown += 1
-    return refusal('RPC_UNKNOWN_ENTITY', route, `no entity ${entityId} is served here`)
-  }
-
-  #dispatch(
-    call: IncomingCall,
-    holder: Record<string, unknown>,
-    method: ExposedMethod,
-    args: unknown[],
-  ): void {
+  #dispatch(call: IncomingCall, found: Found, args: unknown[]): void {
     let result: unknown
     try {
-      result = this.#run(call, holder[method.name] as Handler, holder, args)
+      result = runHandler(call, found, args)
     } catch (error) {
-      this.#fail(call, method, error)
-      this.#over(call)
+      this.#fail(call, found, error)
       return
     }
-    if (isThenable(result)) this.#await(call, method, result)
-    else {
-      this.#answer(call, method, result)
-      this.#over(call)
+    if (!isPromised(found, result)) {
+      this.#answer(call, found, result)
+      return
     }
-  }
-
-  #run(call: IncomingCall, handler: Handler, holder: object, args: unknown[]): unknown {
-    const before = enterCall(call)
-    try {
-      const isInChain = call.mailbox !== undefined || call.chain.length > 0
-      const frame = isInChain ? call : undefined
-      // A link that was dialled by a handler still brings that handler's context along.
-      if (callStorage === undefined || callStorage.getStore() === frame) {
-        return handler.apply(holder, args)
-      }
-      return callStorage.run(frame, () => handler.apply(holder, args))
-    } finally {
-      enterCall(before)
-    }
-  }
-
-  #await(call: IncomingCall, method: ExposedMethod, result: PromiseLike<unknown>): void {
     this.#count(call)
     result.then(
-      (value) => {
-        this.#answer(call, method, value)
-        this.#over(call)
-      },
-      (error: unknown) => {
-        this.#fail(call, method, error)
-        this.#over(call)
-      },
+      (value) => this.#answer(call, found, value),
+      (error: unknown) => this.#fail(call, found, error),
     )
+  }
+
+  #answer(call: IncomingCall, { method }: Found, result: unknown): void {
+    call.finish()
+    if (!isStream(result)) this.#replies.answer(call.id, method.name, result)
+    else if (call.id !== NOTIFY_ID && !this.#replies.isClosed) {
+      this.#streams.open(call, method, result)
+    }
+    this.#over(call)
+  }
+
+  #fail(call: IncomingCall, { method }: Found, error: unknown): void {
+    call.finish()
+    this.#replies.fail(call.id, method.name, error)
+    this.#over(call)
   }
 
   /** From here on it is an unfinished call. */
@@ -436,75 +272,4 @@ export class IncomingCalls {
     this.#uncount(call)
     call.mailbox?.leave(call)
   }
-
-  #answer(call: IncomingCall, method: ExposedMethod, result: unknown): void {
-    call.finish()
-    if (call.id === NOTIFY_ID || this.#isClosed) return
-    if (isStream(result)) {
-      this.#streams.open(call, method, result)
-      return
-    }
-    try {
-      const frame = encodeReply(call.id, result)
-      if (frame.length > this.#maxMessageBytes) {
-        throw new RangeError(`${frame.length} bytes, ${this.#maxMessageBytes} are accepted`)
-      }
-      this.#link.send(frame)
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error)
-      this.#host.logger.warn('rpc result cannot be sent', { method: method.name, reason })
-      const code = error instanceof RangeError ? 'RPC_TOO_LARGE' : 'RPC_BAD_REPLY'
-      this.#sendError(call.id, 'yes', code, `the result cannot be sent: ${reason}`, undefined)
-    }
-  }
-
-  #fail(call: IncomingCall, method: ExposedMethod, error: unknown): void {
-    call.finish()
-    const reply = errorReply(error, this.#peer.caller)
-    if (call.id === NOTIFY_ID || reply.code === 'RPC_INTERNAL') {
-      this.#host.logger.warn('rpc handler failed', { method: method.name, error })
-    }
-    if (call.id !== NOTIFY_ID && !this.#isClosed) {
-      this.#sendError(call.id, 'yes', reply.code, reply.message, reply.data)
-    }
-  }
-
-  #refuse(call: IncomingCall, error: RpcError): void {
-    if (call.id === NOTIFY_ID) {
-      this.#host.counters.droppedNotifies += 1
-      this.#host.logger.debug('rpc notification refused', { reason: error.message })
-      return
-    }
-    this.#sendError(call.id, 'no', error.code, error.message, error.data)
-  }
-
-  #sendError(id: number, executed: Executed, code: string, message: string, data: unknown): void {
-    let frame: Uint8Array
-    try {
-      frame = encodeError(id, executed, code, message, data)
-      if (frame.length > this.#maxMessageBytes)
-        frame = encodeError(id, executed, code, message, undefined)
-    } catch {
-      frame = encodeError(id, executed, code, message, undefined)
-    }
-    this.#link.send(frame)
-  }
-}
-
-function readRoute(reader: ByteReader): IncomingRoute {
-  const service = reader.string(MAX_NAME_BYTES)
-  const method = reader.string(MAX_NAME_BYTES)
-  return { service, method }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    typeof (value as { then?: unknown }).then === 'function'
-  )
-}
-
-function refusal(code: RpcErrorCode, route: IncomingRoute, why: string): RpcError {
-  return new RpcError(code, `${route.service || 'entity'}.${route.method}: ${why}`)
 }

@@ -9,6 +9,7 @@ import { silentLogger, type Logger } from './logger.ts'
 import { positive } from './options.ts'
 import { makePeer, type PeerFacts, type RpcPeer } from './peer.ts'
 import type { Dispatch, Exposed, PeerHost, Served } from './peer-host.ts'
+import { TurnClock } from './turn-clock.ts'
 import { DECODE_LIMITS, DIALLED_DECODE_LIMITS, type DecodeLimits } from './pre-scan.ts'
 
 export type VirtualLinkHandler = (link: Link, meta: unknown, peer: RpcPeer) => void
@@ -29,6 +30,7 @@ export class NodeHost implements PeerHost {
   readonly clock: Clock
   readonly logger: Logger
   readonly wheel: DeadlineWheel
+  readonly turn: TurnClock
   readonly counters: Counters = new Counters()
   readonly decoders: PeerHost['decoders']
   readonly services: Map<string, Exposed> = new Map()
@@ -59,6 +61,7 @@ export class NodeHost implements PeerHost {
     this.clock = clock
     this.logger = options.logger ?? silentLogger
     this.wheel = new DeadlineWheel(clock)
+    this.turn = new TurnClock(clock)
     this.defaultTimeoutMs = positive('defaultTimeoutMs', options.defaultTimeoutMs ?? 3000)
     this.maxPending = positive('maxPendingPerPeer', options.maxPendingPerPeer ?? 1_000_000)
     this.maxRunningPerPlayer = positive('maxRunningPerPlayer', options.maxRunningPerPlayer ?? 256)

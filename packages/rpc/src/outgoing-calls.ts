@@ -1,10 +1,12 @@
 import { callHere, frameHere } from './call-context.ts'
 import { timeoutOf, type CallTarget, type SentOptions } from './call-target.ts'
 import { encodeExtras, NO_CHAIN } from './chain.ts'
+import { CallTable } from './call-table.ts'
 import type { BodyDecoder } from './codec.ts'
 import { Timed } from './deadline-wheel.ts'
 import type { Asked, Probe } from './deadlock-watch.ts'
 import { RpcError } from './errors.ts'
+import { FrameSender, TooLarge } from './frame-sender.ts'
 import type { CallFrame } from './incoming-call.ts'
 import type { Link } from './link.ts'
 import type { PeerHost } from './peer-host.ts'
@@ -12,7 +14,6 @@ import { RemoteStream } from './remote-stream.ts'
 import type { ByteReader } from './byte-reader.ts'
 import {
   decodeExecuted,
-  encodeCall,
   encodeCredit,
   encodeIdFrame,
   encodeNotifyFrame,
@@ -30,34 +31,74 @@ import {
 const OVERLOAD_BYTES = 512 * 1024
 const MAX_ERROR_TEXT_BYTES = 64 * 1024
 
-class PendingCall extends Timed implements Asked {
+/** There may be a million of them: it holds nothing that most calls do not need. */
+class PendingCall extends Timed {
   readonly id: number
-  readonly #calls: OutgoingCalls
+  readonly calls: OutgoingCalls
   readonly route: Route
-  resolve!: (value: unknown) => void
-  reject!: (error: unknown) => void
-  signal: AbortSignal | undefined
-  /** The handler that waits for it, when others may wait for that. */
-  from: CallFrame | undefined
+  /** Also with a rejected promise: so there is no second function to keep. */
+  readonly resolve: (value: unknown) => void
 
-  constructor(id: number, calls: OutgoingCalls, route: Route) {
+  constructor(id: number, calls: OutgoingCalls, route: Route, resolve: (value: unknown) => void) {
     super()
     this.id = id
-    this.#calls = calls
+    this.calls = calls
     this.route = route
+    this.resolve = resolve
+  }
+
+  reject(error: unknown): void {
+    this.resolve(rejected(error))
+  }
+
+  get ties(): Ties | undefined {
+    return undefined
   }
 
   override expire(): void {
-    this.#calls.expire(this)
+    this.calls.expire(this)
+  }
+}
+
+/** What a call hangs on besides its link. */
+interface Ties {
+  readonly signal: AbortSignal | undefined
+  /** The handler that waits for it, when others may wait for that. */
+  readonly from: CallFrame | undefined
+}
+
+class TiedCall extends PendingCall implements Asked {
+  readonly #ties: Ties
+
+  constructor(
+    id: number,
+    calls: OutgoingCalls,
+    route: Route,
+    resolve: (value: unknown) => void,
+    ties: Ties,
+  ) {
+    super(id, calls, route, resolve)
+    this.#ties = ties
+    ties.signal?.addEventListener('abort', this)
+    ties.from?.asked.add(this)
+  }
+
+  override get ties(): Ties {
+    return this.#ties
   }
 
   probe(probe: Probe): void {
-    this.#calls.probe(this, probe)
+    this.calls.probe(this, probe)
   }
 
   /** The signal fired. */
   handleEvent(): void {
-    this.#calls.abort(this)
+    this.calls.abort(this)
+  }
+
+  untie(): void {
+    this.ties.from?.asked.delete(this)
+    this.ties.signal?.removeEventListener('abort', this)
   }
 }
 
@@ -71,16 +112,15 @@ export class OutgoingCalls implements CallTarget {
   readonly #host: PeerHost
   readonly #link: Link
   readonly #decoder: BodyDecoder
-  /** What the other end accepts. */
-  readonly #maxMessageBytes: number
+  readonly #sender: FrameSender
   /** The other end is a server: it hears, and may believe, who waits for a call. */
   readonly #carriesChains: boolean
-  readonly #pending = new Map<number, PendingCall>()
+  readonly #pending = new CallTable<PendingCall>()
   /** Calls that were answered with a stream which has not ended. */
   readonly #streams = new Map<number, OpenStream>()
+  readonly #isStream = (id: number): boolean => this.#streams.has(id)
   readonly #routes = new Map<string, number>()
   #routeBytes = 0
-  #lastId = 0
   #congested = false
   #closed: string | undefined
 
@@ -95,7 +135,7 @@ export class OutgoingCalls implements CallTarget {
     this.#carriesChains = carriesChains
     this.#link = link
     this.#decoder = decoder
-    this.#maxMessageBytes = maxMessageBytes
+    this.#sender = new FrameSender(link, maxMessageBytes)
   }
 
   call(
@@ -118,41 +158,33 @@ export class OutgoingCalls implements CallTarget {
       return Promise.reject(error as Error)
     }
 
-    let id = this.#lastId
-    do id = id === 0xffffffff ? 1 : id + 1
-    while (this.#pending.has(id) || this.#streams.has(id))
-    this.#lastId = id
+    const pending = this.#pending
+    const id = pending.nextId(this.#streams.size === 0 ? undefined : this.#isStream)
+    const frame = this.#carriesChains ? frameOf(options) : undefined
+    const chain = frame?.chainOn ?? NO_CHAIN
+    const isInChain = chain.length > 0
+    const extras = isInChain ? encodeExtras(chain) : undefined
 
-    const from = this.#carriesChains ? frameOf(options) : undefined
-    const chain = from?.chainOn ?? NO_CHAIN
-    let frame: Uint8Array
+    let resolve!: (value: unknown) => void
+    const promise = new Promise<unknown>((resolveIt) => {
+      resolve = resolveIt
+    })
+    const call =
+      signal === undefined && !isInChain
+        ? new PendingCall(id, this, route, resolve)
+        : new TiedCall(id, this, route, resolve, { signal, from: isInChain ? frame : undefined })
+    pending.add(call)
+    host.counters.pendingCalls += 1
+    host.wheel.addFor(call, timeoutMs)
     try {
       const routeId = this.#routeId(route)
-      const extras = chain.length === 0 ? undefined : encodeExtras(chain)
-      frame = encodeCall(id, Math.ceil(timeoutMs), routeId, route, entity, extras, args)
-      this.#checkSize(route, frame.length)
+      const sent = this.#sender.call(id, Math.ceil(timeoutMs), routeId, route, entity, extras, args)
+      if (!sent) this.#congested = true
+      host.counters.callsSent += 1
     } catch (error) {
-      return Promise.reject(asEncodeError(route, error))
+      this.#remove(call)
+      call.reject(asEncodeError(route, error))
     }
-
-    const call = new PendingCall(id, this, route)
-    const promise = new Promise((resolve, reject) => {
-      call.resolve = resolve
-      call.reject = reject
-    })
-    if (from !== undefined && chain.length > 0) {
-      call.from = from
-      from.asked.add(call)
-    }
-    this.#pending.set(id, call)
-    host.counters.pendingCalls += 1
-    host.counters.callsSent += 1
-    host.wheel.add(call, host.clock.now() + timeoutMs)
-    if (signal !== undefined) {
-      call.signal = signal
-      signal.addEventListener('abort', call)
-    }
-    if (!this.#link.send(frame)) this.#congested = true
     return promise
   }
 
@@ -171,15 +203,12 @@ export class OutgoingCalls implements CallTarget {
       if (unreliable && this.#link.sendUnreliable !== undefined) {
         // A number could arrive before the frame that gives it.
         const frame = encodeNotifyFrame(-1, route, entity, args)
-        this.#checkSize(route, frame.length)
+        this.#sender.checkSize(frame.length)
         counters.notifiesSent += 1
         return this.#link.sendUnreliable(frame)
       }
-      const routeId = this.#routeId(route)
-      const frame = encodeNotifyFrame(routeId, route, entity, args)
-      this.#checkSize(route, frame.length)
+      if (!this.#sender.notify(this.#routeId(route), route, entity, args)) this.#congested = true
       counters.notifiesSent += 1
-      if (!this.#link.send(frame)) this.#congested = true
       return true
     } catch (error) {
       throw asEncodeError(route, error)
@@ -197,7 +226,7 @@ export class OutgoingCalls implements CallTarget {
       return true
     }
     try {
-      call.resolve(this.#decoder.decode(reader.bytes, reader.at))
+      call.resolve(this.#decoder.decode(reader.bytes, reader.at, reader.end))
     } catch (cause) {
       const text = `the answer of ${nameOf(call.route)} cannot be read`
       call.reject(new RpcError('RPC_BAD_REPLY', text, { executed: 'yes', cause }))
@@ -228,7 +257,8 @@ export class OutgoingCalls implements CallTarget {
       this.#link.send(encodeIdFrame(KIND.cancel, id))
       return true
     }
-    const { signal, route } = call
+    const { route } = call
+    const signal = call.ties?.signal
     const stop = (): void => {
       this.#link.send(encodeIdFrame(KIND.cancel, id))
       stream.end({ reason: signal?.reason })
@@ -257,7 +287,7 @@ export class OutgoingCalls implements CallTarget {
     const { stream, route } = open
     let value: unknown
     try {
-      value = this.#decoder.decode(reader.bytes, reader.at)
+      value = this.#decoder.decode(reader.bytes, reader.at, reader.end)
     } catch (cause) {
       this.#link.send(encodeIdFrame(KIND.cancel, id))
       const text = `an item of ${nameOf(route)} cannot be read`
@@ -287,7 +317,7 @@ export class OutgoingCalls implements CallTarget {
   #dataOf(flags: number, reader: ByteReader): unknown {
     if ((flags & FLAG.data) === 0) return undefined
     try {
-      return this.#decoder.decode(reader.bytes, reader.at)
+      return this.#decoder.decode(reader.bytes, reader.at, reader.end)
     } catch {
       // The error itself is worth more than its data.
       return undefined
@@ -308,7 +338,7 @@ export class OutgoingCalls implements CallTarget {
   abort(call: PendingCall): void {
     if (!this.#remove(call)) return
     this.#link.send(encodeIdFrame(KIND.cancel, call.id))
-    call.reject(call.signal?.reason)
+    call.reject(call.ties?.signal?.reason)
   }
 
   probe(call: PendingCall, probe: Probe): void {
@@ -324,8 +354,7 @@ export class OutgoingCalls implements CallTarget {
       const text = `the stream of ${nameOf(route)} at ${this.#link.remote}: ${why}`
       stream.end({ reason: new RpcError('RPC_CLOSED', text, { executed: 'maybe' }) })
     }
-    const calls = [...this.#pending.values()]
-    for (const call of calls) {
+    for (const call of this.#pending.values()) {
       if (!this.#remove(call)) continue
       this.#host.counters.lost += 1
       const text = `${nameOf(call.route)} at ${this.#link.remote}: ${why}`
@@ -354,12 +383,6 @@ export class OutgoingCalls implements CallTarget {
     return this.#congested && this.#link.bufferedBytes >= OVERLOAD_BYTES
   }
 
-  #checkSize(route: Route, bytes: number): void {
-    if (bytes <= this.#maxMessageBytes) return
-    const text = `${nameOf(route)}: ${bytes} bytes of arguments, ${this.#maxMessageBytes} are accepted`
-    throw new RpcError('RPC_TOO_LARGE', text)
-  }
-
   /** Announces a route before its first use; -1 once the table is full. */
   #routeId(route: Route): number {
     const known = this.#routes.get(route.key)
@@ -384,14 +407,15 @@ export class OutgoingCalls implements CallTarget {
 
   /** Whether the call was still pending: who gets `true` settles it. */
   #remove(call: PendingCall): boolean {
-    if (!this.#pending.delete(call.id)) return false
+    if (!this.#pending.delete(call)) return false
     this.#host.counters.pendingCalls -= 1
     this.#host.wheel.remove(call)
-    call.from?.asked.delete(call)
-    call.signal?.removeEventListener('abort', call)
+    if (call instanceof TiedCall) call.untie()
     return true
   }
 }
+
+const rejected = (error: unknown): Promise<never> => Promise.reject(error as Error)
 
 const frameOf = (options: SentOptions | undefined): CallFrame | undefined =>
   (options?.from === undefined ? frameHere() : options.from) ?? undefined
@@ -400,7 +424,9 @@ export const nameOf = (route: Route): string =>
   `${route.service === '' ? 'entity' : route.service}.${route.method}`
 
 function asEncodeError(route: Route, error: unknown): RpcError {
-  if (error instanceof RpcError) return error
+  if (error instanceof TooLarge) {
+    return new RpcError('RPC_TOO_LARGE', `${nameOf(route)}: the arguments: ${error.message}`)
+  }
   const reason = error instanceof Error ? error.message : String(error)
   const text = `${nameOf(route)}: the arguments cannot be sent: ${reason}`
   return new RpcError('RPC_BAD_ARGUMENTS', text, { cause: error })

@@ -10,6 +10,7 @@ import type { IncomingCall } from './incoming-call.ts'
 import type { Mailbox } from './mailbox.ts'
 import type { Logger } from './logger.ts'
 import type { RpcPeer } from './peer.ts'
+import type { TurnClock } from './turn-clock.ts'
 import type { CallerKind } from './remote-types.ts'
 
 /** A call about to reach its handler. Valid only during `beforeDispatch`. */
@@ -47,6 +48,8 @@ export interface PeerHost {
   readonly clock: Clock
   readonly logger: Logger
   readonly wheel: DeadlineWheel
+  /** When the messages of this turn arrived. */
+  readonly turn: TurnClock
   readonly counters: Counters
   readonly decoders: Decoders
   readonly services: ReadonlyMap<string, Exposed>

@@ -2,6 +2,7 @@ import { ByteReader } from './byte-reader.ts'
 import { CLOSE } from './close-codes.ts'
 import { exposeByClass, exposeByTable } from './exposure.ts'
 import { IncomingCalls } from './incoming-calls.ts'
+import { isInPlace } from './in-place-link.ts'
 import type { Link } from './link.ts'
 import { mailboxOf } from './mailbox.ts'
 import { OutgoingCalls } from './outgoing-calls.ts'
@@ -82,7 +83,8 @@ export class RpcPeer {
     this.#virtual = new VirtualLinks(this, host, link, decoder, facts.maxReceiveBytes)
     this.#lastHeardAt = host.clock.now()
     this.#pingSentAt = this.#lastHeardAt
-    link.onMessage = (message) => this.#receive(message)
+    link.onMessage = (message) => this.#receive(message, 0, message.length)
+    if (isInPlace(link)) link.onPart = (bytes, start, end) => this.#receive(bytes, start, end)
     link.onDrain = () => this.#drained()
     link.onClose = (code, reason) => this.#ended(code, reason)
     host.counters.peers += 1
@@ -151,15 +153,15 @@ export class RpcPeer {
     }
   }
 
-  #receive(message: Uint8Array): void {
+  #receive(bytes: Uint8Array, start: number, end: number): void {
     if (!this.#isOpen) return
-    this.#lastHeardAt = this.#host.clock.now()
-    if (message.length > this.#maxReceiveBytes) {
-      this.#violation(CLOSE.tooLarge, `a message of ${message.length} bytes`)
+    this.#lastHeardAt = this.#host.turn.now()
+    if (end - start > this.#maxReceiveBytes) {
+      this.#violation(CLOSE.tooLarge, `a message of ${end - start} bytes`)
       return
     }
-    const first = message[0] ?? 0
-    if (!this.#handle(first & KIND_MASK, first & ~KIND_MASK, reader.reset(message, 1))) {
+    const first = start < end ? bytes[start]! : 0
+    if (!this.#handle(first & KIND_MASK, first & ~KIND_MASK, reader.reset(bytes, start + 1, end))) {
       this.#violation(CLOSE.protocol, `a malformed frame of kind ${first & KIND_MASK}`)
     }
   }

@@ -75,7 +75,7 @@ export class VirtualLinks {
     }
     let meta: unknown
     try {
-      meta = this.#decoder.decode(reader.bytes, reader.at)
+      meta = this.#decoder.decode(reader.bytes, reader.at, reader.end)
     } catch {
       return false
     }
@@ -96,7 +96,7 @@ export class VirtualLinks {
     if (reader.bad) return false
     const link = this.#sideOf(flags).get(id)
     if (link === undefined) return true
-    const message = reader.bytes.subarray(reader.at)
+    const message = reader.bytes.subarray(reader.at, reader.end)
     if (message.length > link.maxMessageBytes) {
       link.close(CLOSE.tooLarge, `a message of ${message.length} bytes`)
     } else {

@@ -65,6 +65,9 @@ export const MAX_NAME_BYTES = 255
 export const MAX_ROUTES = 1024
 export const MAX_ROUTE_BYTES = 65_536
 
+/** The id of what is not answered. */
+export const NOTIFY_ID = 0
+
 /** In the trail of a probe. */
 export const MAX_TRAIL_NAME_BYTES = 1024
 const MAX_TRAIL_NAMES = 255
@@ -264,7 +267,7 @@ export function encodeClose(flags: number, id: number, code: number, reason: str
   return out
 }
 
-function targetFlags(routeId: number, entity: Uint8Array | undefined): number {
+export function targetFlags(routeId: number, entity: Uint8Array | undefined): number {
   return (routeId < 0 ? FLAG.inline : 0) | (entity === undefined ? 0 : FLAG.entity)
 }
 
@@ -273,7 +276,7 @@ function targetSize(routeId: number, route: Route, entity: Uint8Array | undefine
   return entity === undefined ? named : named + entity.length
 }
 
-function putTarget(
+export function putTarget(
   out: Uint8Array,
   at: number,
   routeId: number,

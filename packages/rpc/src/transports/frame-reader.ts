@@ -16,7 +16,7 @@ export interface FrameSink {
   /** Reading stops when this turns false. */
   readonly isOpen: boolean
   /** The bytes are valid only during the call. */
-  onFrame(message: Uint8Array): void
+  onFrame(bytes: Uint8Array, start: number, end: number): void
   onCloseFrame(body: Uint8Array): void
   onTooLarge(bytes: number): void
   /** `true`: hold back what has not been read yet; it is asked for again with `false`. */
@@ -97,8 +97,8 @@ export class FrameReader {
       }
       const needed = this.#needed
       if (this.#body === undefined && length - at >= needed) {
-        this.#deliver(chunk.subarray(at, at + needed))
         at += needed
+        this.#deliver(chunk, at - needed, at)
       } else {
         at += this.#gather(chunk, at)
       }
@@ -138,15 +138,15 @@ export class FrameReader {
     if (used === needed) {
       this.#body = undefined
       this.#bodyUsed = 0
-      this.#deliver(body.length === needed ? body : body.subarray(0, needed))
+      this.#deliver(body, 0, needed)
     }
     return count
   }
 
-  #deliver(message: Uint8Array): void {
+  #deliver(bytes: Uint8Array, start: number, end: number): void {
     this.#needed = -1
-    if (this.#isCloseNext) this.#sink.onCloseFrame(message)
-    else this.#sink.onFrame(message)
+    if (this.#isCloseNext) this.#sink.onCloseFrame(bytes.subarray(start, end))
+    else this.#sink.onFrame(bytes, start, end)
   }
 }
 

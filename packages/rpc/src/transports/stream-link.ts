@@ -2,7 +2,8 @@ import { utf8 } from '../byte-writer.ts'
 import { systemClock, type Clock } from '../clock.ts'
 import { CLOSE } from '../close-codes.ts'
 import { bufferedBytesFor, messageBytesFor } from '../limits.ts'
-import type { Link, LinkOptions } from '../link.ts'
+import type { InPlaceLink } from '../in-place-link.ts'
+import type { LinkOptions } from '../link.ts'
 import { BatchWriter, LENGTH_BYTES, type Piece } from './batch-writer.ts'
 import { CLOSE_MARK, FrameReader, type FrameSink } from './frame-reader.ts'
 import type { SlabPool } from './slab-pool.ts'
@@ -40,12 +41,13 @@ export function flushModeOf(mode: FlushMode = 'tick'): FlushMode {
 }
 
 /** A link over a byte stream: u32 little-endian length and message, many messages in one write. */
-export class StreamLink implements Link, FrameSink {
+export class StreamLink implements InPlaceLink, FrameSink {
   readonly remote: string
   maxMessageBytes: number
   maxBufferedBytes: number
   isOpen = true
   onMessage: (message: Uint8Array, unreliable?: boolean) => void = () => {}
+  onPart: ((bytes: Uint8Array, start: number, end: number) => void) | undefined = undefined
   onDrain: () => void = () => {}
   onClose: (code: number, reason: string) => void = () => {}
   readonly #stream: ByteStream
@@ -93,6 +95,32 @@ export class StreamLink implements Link, FrameSink {
       return false
     }
     writer.append(message)
+    return this.#collected(buffered)
+  }
+
+  get messageBytes(): Uint8Array {
+    return this.#writer.bytes
+  }
+
+  openMessage(bytes: number): number {
+    return this.isOpen ? this.#writer.open(bytes) : -1
+  }
+
+  abandonMessage(): void {
+    this.#writer.abandon()
+  }
+
+  sendMessage(bytes: Uint8Array, start: number, end: number): boolean | undefined {
+    if (!this.isOpen) return undefined
+    const writer = this.#writer
+    const buffered = writer.size + this.#written + (end - start) + LENGTH_BYTES
+    // `send` closes the link then.
+    if (buffered > this.maxBufferedBytes) return this.send(bytes.subarray(start, end))
+    return writer.commit(bytes, start, end) ? this.#collected(buffered) : undefined
+  }
+
+  #collected(buffered: number): boolean {
+    const writer = this.#writer
     if (writer.fullSize > 0) this.#write(writer.fullSize, writer.takeFull())
     this.#flushLater()
     if (buffered < MAX_HIGH_WATER_BYTES && buffered * 2 < this.maxBufferedBytes) return true
@@ -145,8 +173,9 @@ export class StreamLink implements Link, FrameSink {
     this.#write(bytes, this.#writer.take())
   }
 
-  onFrame(message: Uint8Array): void {
-    this.onMessage(message)
+  onFrame(bytes: Uint8Array, start: number, end: number): void {
+    if (this.onPart === undefined) this.onMessage(bytes.subarray(start, end))
+    else this.onPart(bytes, start, end)
   }
 
   onCloseFrame(body: Uint8Array): void {

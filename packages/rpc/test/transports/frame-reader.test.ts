@@ -12,8 +12,8 @@ class Sink implements FrameSink {
   readonly closes: Uint8Array[] = []
   readonly behind: boolean[] = []
   tooLarge: number | undefined
-  onFrame(message: Uint8Array): void {
-    this.frames.push(message.slice())
+  onFrame(bytes: Uint8Array, start: number, end: number): void {
+    this.frames.push(bytes.slice(start, end))
   }
   onCloseFrame(body: Uint8Array): void {
     this.closes.push(body.slice())
@@ -106,8 +106,8 @@ test('the mark of a close hands out what follows it, and nothing after that', ()
 
 test('reading stops as soon as the sink is closed', () => {
   const sink = new Sink()
-  sink.onFrame = (message) => {
-    sink.frames.push(message.slice())
+  sink.onFrame = (bytes, start, end) => {
+    sink.frames.push(bytes.slice(start, end))
     sink.isOpen = false
   }
   new FrameReader(still, sink).push(stream([Uint8Array.of(1), Uint8Array.of(2)]))
@@ -117,8 +117,8 @@ test('reading stops as soon as the sink is closed', () => {
 test('a limit that changes while reading holds for the next message', () => {
   const sink = new Sink()
   sink.maxMessageBytes = 4
-  sink.onFrame = (message) => {
-    sink.frames.push(message.slice())
+  sink.onFrame = (bytes, start, end) => {
+    sink.frames.push(bytes.slice(start, end))
     sink.maxMessageBytes = 100
   }
   new FrameReader(still, sink).push(stream([Uint8Array.of(1), new Uint8Array(50)]))

@@ -1,0 +1,68 @@
+import { enterCall } from './call-context.ts'
+import { callStorage } from './call-storage.ts'
+import type { Found } from './call-finder.ts'
+import type { IncomingCall } from './incoming-call.ts'
+
+type Handler = (...args: unknown[]) => unknown
+
+/** A function that is not `async` and has answered at once so often in a row is taken to do so again. */
+const SYNC_RUNS = 64
+const NEVER = -Infinity
+
+/**
+ * Runs the handler of a call: its promise, or its result when it was done at once. Code that follows a handler over its
+ * `await`s costs as much as the rest of a call, so it is left out for those that have none.
+ */
+export function runHandler(call: IncomingCall, found: Found, args: unknown[]): unknown {
+  const { holder, method } = found
+  const handler = holder[method.name] as Handler
+  const before = enterCall(call)
+  try {
+    if (callStorage === undefined) return handler.apply(holder, args)
+    const frame = call.isInChain ? call : undefined
+    const around = callStorage.getStore()
+    // A link that was dialled by a handler still brings that handler's context along.
+    if (around === frame) return handler.apply(holder, args)
+    if (frame === undefined || method.syncRuns < SYNC_RUNS) {
+      return callStorage.run(frame, () => handler.apply(holder, args))
+    }
+    call.isUnfollowed = true
+    try {
+      return handler.apply(holder, args)
+    } finally {
+      // A call that the handler made has made it known after all.
+      if (!call.isUnfollowed) callStorage.enterWith(around)
+      call.isUnfollowed = false
+    }
+  } finally {
+    enterCall(before)
+  }
+}
+
+/** Learns from a result; returns whether it is a promise. */
+export function isPromised(
+  { holder, method }: Found,
+  result: unknown,
+): result is PromiseLike<unknown> {
+  if (isThenable(result)) {
+    method.syncRuns = NEVER
+    return true
+  }
+  if (method.syncRuns < SYNC_RUNS) {
+    // An `async` function comes here only when it was wrapped; asking once is enough.
+    method.syncRuns = isAsync(holder[method.name]) ? NEVER : method.syncRuns + 1
+  }
+  return false
+}
+
+const isAsync = (handler: unknown): boolean =>
+  (handler as { readonly [Symbol.toStringTag]?: unknown } | undefined)?.[Symbol.toStringTag] !==
+  undefined
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    typeof (value as { then?: unknown }).then === 'function'
+  )
+}
