@@ -415,7 +415,9 @@ export class OutgoingCalls implements CallTarget {
   }
 }
 
-const rejected = (error: unknown): Promise<never> => Promise.reject(error as Error)
+async function rejected(error: unknown): Promise<never> {
+  throw error
+}
 
 const frameOf = (options: SentOptions | undefined): CallFrame | undefined =>
   (options?.from === undefined ? frameHere() : options.from) ?? undefined

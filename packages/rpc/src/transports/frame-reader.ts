@@ -1,12 +1,11 @@
 import type { Clock } from '../clock.ts'
 import { LENGTH_BYTES } from './batch-writer.ts'
+import { readTurnsOf, type Interrupted, type ReadTurns } from './read-turns.ts'
 
 /** A length word that announces a close: the frame after it holds code and reason. */
 export const CLOSE_MARK = 0xffffffff
 const MAX_CLOSE_BYTES = 512
 const FIRST_BODY_BYTES = 4096
-/** How long parsing may hold the event loop. */
-const SLICE_MS = 1
 /** The clock is read once per so many messages. */
 const MESSAGES_PER_LOOK = 16
 
@@ -27,9 +26,10 @@ export interface FrameSink {
  * Cuts a byte stream into its messages. A message that lies whole in a chunk is handed out in place; one that
  * is cut is gathered in a buffer that grows with what has really arrived.
  */
-export class FrameReader {
+export class FrameReader implements Interrupted {
   readonly #clock: Clock
   readonly #sink: FrameSink
+  readonly #turns: ReadTurns
   readonly #head = new Uint8Array(LENGTH_BYTES)
   #headUsed = 0
   /** Length of the message being read; -1 while reading its length. */
@@ -42,6 +42,7 @@ export class FrameReader {
   constructor(clock: Clock, sink: FrameSink) {
     this.#clock = clock
     this.#sink = sink
+    this.#turns = readTurnsOf(clock)
   }
 
   /** Chunks wait because the last slice took its time. */
@@ -54,26 +55,25 @@ export class FrameReader {
       this.#backlog.push(chunk)
       return
     }
-    const rest = this.#read(chunk, this.#clock.now() + SLICE_MS)
+    const rest = this.#read(chunk, this.#turns.until())
     if (rest !== undefined) {
       this.#backlog.push(rest)
       this.#sink.onBehind(true)
-      this.#clock.defer(() => this.#catchUp())
+      this.#turns.add(this)
     }
   }
 
-  #catchUp(): void {
-    const until = this.#clock.now() + SLICE_MS
+  readOn(until: number): boolean {
     const chunks = this.#backlog
     this.#backlog = []
     for (let i = 0; i < chunks.length; i++) {
       const rest = this.#read(chunks[i]!, until)
       if (rest === undefined) continue
       this.#backlog = [rest, ...chunks.slice(i + 1)]
-      this.#clock.defer(() => this.#catchUp())
-      return
+      return true
     }
     this.#sink.onBehind(false)
+    return false
   }
 
   /** @returns What is left when the time is up. */
