@@ -5,10 +5,10 @@ import type { Clock } from './clock.ts'
 import type { Counters } from './counters.ts'
 import { Timed, type DeadlineWheel } from './deadline-wheel.ts'
 import { RpcError } from './errors.ts'
-import { nameOf, type OutgoingCalls } from './outgoing-calls.ts'
+import type { OutgoingCalls } from './outgoing-calls.ts'
 import { targetOf, type RpcPeer } from './peer.ts'
 import type { Random } from './random.ts'
-import type { Route } from './wire.ts'
+import { nameOf, type Route } from './wire.ts'
 
 /** Calls that may wait for one dial. */
 const MAX_WAITING = 4096

@@ -5,8 +5,7 @@ import type { Clock } from './clock.ts'
 import type { LocalCalls } from './local-calls.ts'
 import type { EntityRef } from './entity-ref.ts'
 import { RpcError } from './errors.ts'
-import { nameOf } from './outgoing-calls.ts'
-import type { Route } from './wire.ts'
+import { nameOf, type Route } from './wire.ts'
 
 /**
  * @param wrong - The address that turned out wrong: what was remembered of it is to be forgotten.

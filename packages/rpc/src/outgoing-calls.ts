@@ -3,109 +3,33 @@ import { timeoutOf, type CallTarget, type SentOptions } from './call-target.ts'
 import { encodeExtras, NO_CHAIN } from './chain.ts'
 import { CallTable } from './call-table.ts'
 import type { BodyDecoder } from './codec.ts'
-import { Timed } from './deadline-wheel.ts'
-import type { Asked, Probe } from './deadlock-watch.ts'
+import type { Probe } from './deadlock-watch.ts'
 import { RpcError } from './errors.ts'
 import { FrameSender, TooLarge } from './frame-sender.ts'
 import type { CallFrame } from './incoming-call.ts'
+import { dataOf, IncomingStreams } from './incoming-streams.ts'
 import type { Link } from './link.ts'
 import type { PeerHost } from './peer-host.ts'
-import { RemoteStream } from './remote-stream.ts'
+import { PendingCall, TiedCall } from './pending-call.ts'
 import type { ByteReader } from './byte-reader.ts'
 import {
   decodeExecuted,
-  encodeCredit,
   encodeIdFrame,
   encodeNotifyFrame,
   encodeProbe,
   encodeRoute,
   FLAG,
   KIND,
+  MAX_ERROR_TEXT_BYTES,
   MAX_NAME_BYTES,
   MAX_ROUTE_BYTES,
   MAX_ROUTES,
+  nameOf,
   type Route,
 } from './wire.ts'
 
 /** Calls are refused above this while the other end is slow, well before the link itself would close. */
 const OVERLOAD_BYTES = 512 * 1024
-const MAX_ERROR_TEXT_BYTES = 64 * 1024
-
-/** There may be a million of them: it holds nothing that most calls do not need. */
-class PendingCall extends Timed {
-  readonly id: number
-  readonly calls: OutgoingCalls
-  readonly route: Route
-  /** Also with a rejected promise: so there is no second function to keep. */
-  readonly resolve: (value: unknown) => void
-
-  constructor(id: number, calls: OutgoingCalls, route: Route, resolve: (value: unknown) => void) {
-    super()
-    this.id = id
-    this.calls = calls
-    this.route = route
-    this.resolve = resolve
-  }
-
-  reject(error: unknown): void {
-    this.resolve(rejected(error))
-  }
-
-  get ties(): Ties | undefined {
-    return undefined
-  }
-
-  override expire(): void {
-    this.calls.expire(this)
-  }
-}
-
-/** What a call hangs on besides its link. */
-interface Ties {
-  readonly signal: AbortSignal | undefined
-  /** The handler that waits for it, when others may wait for that. */
-  readonly from: CallFrame | undefined
-}
-
-class TiedCall extends PendingCall implements Asked {
-  readonly #ties: Ties
-
-  constructor(
-    id: number,
-    calls: OutgoingCalls,
-    route: Route,
-    resolve: (value: unknown) => void,
-    ties: Ties,
-  ) {
-    super(id, calls, route, resolve)
-    this.#ties = ties
-    ties.signal?.addEventListener('abort', this)
-    ties.from?.asked.add(this)
-  }
-
-  override get ties(): Ties {
-    return this.#ties
-  }
-
-  probe(probe: Probe): void {
-    this.calls.probe(this, probe)
-  }
-
-  /** The signal fired. */
-  handleEvent(): void {
-    this.calls.abort(this)
-  }
-
-  untie(): void {
-    this.ties.from?.asked.delete(this)
-    this.ties.signal?.removeEventListener('abort', this)
-  }
-}
-
-interface OpenStream {
-  readonly stream: RemoteStream
-  readonly route: Route
-}
 
 /** The calling half of a peer: numbers routes and calls, and ends each call exactly once. */
 export class OutgoingCalls implements CallTarget {
@@ -116,9 +40,9 @@ export class OutgoingCalls implements CallTarget {
   /** The other end is a server: it hears, and may believe, who waits for a call. */
   readonly #carriesChains: boolean
   readonly #pending = new CallTable<PendingCall>()
-  /** Calls that were answered with a stream which has not ended. */
-  readonly #streams = new Map<number, OpenStream>()
-  readonly #isStream = (id: number): boolean => this.#streams.has(id)
+  /** Of the calls that were answered with one. */
+  readonly streams: IncomingStreams
+  readonly #isStream = (id: number): boolean => this.streams.has(id)
   readonly #routes = new Map<string, number>()
   #routeBytes = 0
   #congested = false
@@ -135,6 +59,7 @@ export class OutgoingCalls implements CallTarget {
     this.#carriesChains = carriesChains
     this.#link = link
     this.#decoder = decoder
+    this.streams = new IncomingStreams(link, decoder, host.counters)
     this.#sender = new FrameSender(link, maxMessageBytes)
   }
 
@@ -159,7 +84,7 @@ export class OutgoingCalls implements CallTarget {
     }
 
     const pending = this.#pending
-    const id = pending.nextId(this.#streams.size === 0 ? undefined : this.#isStream)
+    const id = pending.nextId(this.streams.size === 0 ? undefined : this.#isStream)
     const frame = this.#carriesChains ? frameOf(options) : undefined
     const chain = frame?.chainOn ?? NO_CHAIN
     const isInChain = chain.length > 0
@@ -172,7 +97,7 @@ export class OutgoingCalls implements CallTarget {
     const call =
       signal === undefined && !isInChain
         ? new PendingCall(id, this, route, resolve)
-        : new TiedCall(id, this, route, resolve, { signal, from: isInChain ? frame : undefined })
+        : new TiedCall(id, this, route, resolve, signal, isInChain ? frame : undefined)
     pending.add(call)
     host.counters.pendingCalls += 1
     host.wheel.addFor(call, timeoutMs)
@@ -243,7 +168,7 @@ export class OutgoingCalls implements CallTarget {
     if (reader.bad) return false
     const call = this.#take(id)
     if (call === undefined) return true
-    const data = this.#dataOf(flags, reader)
+    const data = dataOf(this.#decoder, flags, reader)
     call.reject(new RpcError(code, message, { executed, data }))
     return true
   }
@@ -253,75 +178,9 @@ export class OutgoingCalls implements CallTarget {
     const id = reader.u32()
     if (!reader.isDone) return false
     const call = this.#take(id)
-    if (call === undefined) {
-      this.#link.send(encodeIdFrame(KIND.cancel, id))
-      return true
-    }
-    const { route } = call
-    const signal = call.ties?.signal
-    const stop = (): void => {
-      this.#link.send(encodeIdFrame(KIND.cancel, id))
-      stream.end({ reason: signal?.reason })
-    }
-    const stream = new RemoteStream({
-      grant: (items) => void this.#link.send(encodeCredit(id, items)),
-      cancel: () => void this.#link.send(encodeIdFrame(KIND.cancel, id)),
-      closed: () => {
-        this.#streams.delete(id)
-        signal?.removeEventListener('abort', stop)
-      },
-    })
-    this.#streams.set(id, { stream, route })
-    signal?.addEventListener('abort', stop)
-    call.resolve(stream)
+    if (call === undefined) this.streams.refuse(id)
+    else this.streams.open(call)
     return true
-  }
-
-  /** @returns Whether the frame was well-formed, and its item asked for. */
-  onItem(reader: ByteReader): boolean {
-    const id = reader.u32()
-    if (reader.bad) return false
-    const open = this.#streams.get(id)
-    // It crossed the cancel.
-    if (open === undefined) return true
-    const { stream, route } = open
-    let value: unknown
-    try {
-      value = this.#decoder.decode(reader.bytes, reader.at, reader.end)
-    } catch (cause) {
-      this.#link.send(encodeIdFrame(KIND.cancel, id))
-      const text = `an item of ${nameOf(route)} cannot be read`
-      stream.end({ reason: new RpcError('RPC_BAD_REPLY', text, { executed: 'yes', cause }) })
-      return true
-    }
-    return stream.push(value)
-  }
-
-  /** @returns Whether the frame was well-formed. */
-  onEnd(flags: number, reader: ByteReader): boolean {
-    const id = reader.u32()
-    const hasFailed = (flags & FLAG.failed) !== 0
-    const code = hasFailed ? reader.string(MAX_NAME_BYTES) : ''
-    const message = hasFailed ? reader.string(MAX_ERROR_TEXT_BYTES) : ''
-    if (reader.bad) return false
-    const stream = this.#streams.get(id)?.stream
-    if (stream === undefined) return true
-    if (!hasFailed) stream.end()
-    else {
-      const data = this.#dataOf(flags, reader)
-      stream.end({ reason: new RpcError(code, message, { executed: 'yes', data }) })
-    }
-    return true
-  }
-
-  #dataOf(flags: number, reader: ByteReader): unknown {
-    if ((flags & FLAG.data) === 0) return undefined
-    try {
-      return this.#decoder.decode(reader.bytes, reader.at, reader.end)
-    } catch {
-      // The error itself is worth more than its data.
-      return undefined
-    }
   }
 
   onDrain(): void {
@@ -335,13 +194,13 @@ export class OutgoingCalls implements CallTarget {
     call.reject(new RpcError('RPC_TIMEOUT', text, { executed: 'maybe' }))
   }
 
-  abort(call: PendingCall): void {
+  abort(call: TiedCall): void {
     if (!this.#remove(call)) return
     this.#link.send(encodeIdFrame(KIND.cancel, call.id))
-    call.reject(call.ties?.signal?.reason)
+    call.reject(call.signal?.reason)
   }
 
-  probe(call: PendingCall, probe: Probe): void {
+  probe(call: TiedCall, probe: Probe): void {
     this.#link.send(encodeProbe(call.id, probe))
   }
 
@@ -349,11 +208,7 @@ export class OutgoingCalls implements CallTarget {
   close(why: string): void {
     if (this.#closed !== undefined) return
     this.#closed = why
-    for (const { stream, route } of this.#streams.values()) {
-      this.#host.counters.lost += 1
-      const text = `the stream of ${nameOf(route)} at ${this.#link.remote}: ${why}`
-      stream.end({ reason: new RpcError('RPC_CLOSED', text, { executed: 'maybe' }) })
-    }
+    this.streams.close(why)
     for (const call of this.#pending.values()) {
       if (!this.#remove(call)) continue
       this.#host.counters.lost += 1
@@ -410,20 +265,13 @@ export class OutgoingCalls implements CallTarget {
     if (!this.#pending.delete(call)) return false
     this.#host.counters.pendingCalls -= 1
     this.#host.wheel.remove(call)
-    if (call instanceof TiedCall) call.untie()
+    call.untie()
     return true
   }
 }
 
-async function rejected(error: unknown): Promise<never> {
-  throw error
-}
-
 const frameOf = (options: SentOptions | undefined): CallFrame | undefined =>
   (options?.from === undefined ? frameHere() : options.from) ?? undefined
-
-export const nameOf = (route: Route): string =>
-  `${route.service === '' ? 'entity' : route.service}.${route.method}`
 
 function asEncodeError(route: Route, error: unknown): RpcError {
   if (error instanceof TooLarge) {

@@ -202,9 +202,9 @@ export class RpcPeer {
       case KIND.stream:
         return this.#outgoing.onStream(frame)
       case KIND.item:
-        return this.#outgoing.onItem(frame)
+        return this.#outgoing.streams.onItem(frame)
       case KIND.end:
-        return this.#outgoing.onEnd(flags, frame)
+        return this.#outgoing.streams.onEnd(flags, frame)
       case KIND.credit:
         return this.#incoming.onCredit(frame)
       case KIND.probe:

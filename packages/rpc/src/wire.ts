@@ -65,6 +65,8 @@ export const MAX_NAME_BYTES = 255
 export const MAX_ROUTES = 1024
 export const MAX_ROUTE_BYTES = 65_536
 
+/** In an error. */
+export const MAX_ERROR_TEXT_BYTES: number = 64 * 1024
 /** The id of what is not answered. */
 export const NOTIFY_ID = 0
 
@@ -100,6 +102,10 @@ export function makeRoute(service: string, method: string): Route {
     plan: undefined,
   }
 }
+
+/** For people. */
+export const nameOf = (route: Route): string =>
+  `${route.service === '' ? 'entity' : route.service}.${route.method}`
 
 /** An entity id as frames carry it. */
 export function encodeEntityId(id: string): Uint8Array {

@@ -123,3 +123,53 @@ test('an item may add and remove others while it expires', async () => {
   await clock.advance(1000)
   expect(seen).toEqual(['first', 'second'])
 })
+
+test('what is added for a time counts from the end of the turn, with one look at the clock for all', async () => {
+  const { clock, wheel, item } = setUp()
+  const items = Array.from({ length: 100 }, item)
+  for (const [i, one] of items.entries()) wheel.addFor(one, 100 + i)
+  wheel.remove(items[7]!)
+  wheel.remove(items[7]!)
+  expect([wheel.size, clock.pending]).toEqual([99, 1])
+  let looks = 0
+  const now = clock.now.bind(clock)
+  clock.now = () => {
+    looks += 1
+    return now()
+  }
+  await clock.settle()
+  expect(looks).toBeLessThan(10)
+  clock.now = now
+  await clock.advance(99)
+  expect(items.some((one) => one.expiredAt !== undefined)).toBe(false)
+  await clock.advance(200)
+  for (const [i, one] of items.entries()) {
+    if (i === 7) expect(one.expiredAt).toBeUndefined()
+    else expect(one.expiredAt).toBeGreaterThanOrEqual(1100.3 + i)
+  }
+  expect([wheel.size, clock.pending]).toEqual([0, 0])
+})
+
+test('what was taken back in the turn it was added may be added again', async () => {
+  const { clock, wheel, item } = setUp()
+  const [one, other] = [item(), item()]
+  wheel.addFor(one, 50)
+  wheel.addFor(other, 50)
+  wheel.remove(one)
+  wheel.addFor(one, 500)
+  await clock.advance(100)
+  expect([one.expiredAt, other.expiredAt === undefined]).toEqual([undefined, false])
+  await clock.advance(500)
+  expect(one.expiredAt).toBeDefined()
+})
+
+test('a turn that takes long makes deadlines late, not early', async () => {
+  const { clock, wheel, item } = setUp()
+  const one = item()
+  wheel.addFor(one, 50)
+  clock.suspend(200)
+  await clock.advance(40)
+  expect(one.expiredAt).toBeUndefined()
+  await clock.advance(30)
+  expect(one.expiredAt).toBeDefined()
+})

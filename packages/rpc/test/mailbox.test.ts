@@ -9,6 +9,7 @@ import {
   type RpcNode,
   type RpcTable,
 } from '../src/index.ts'
+import { callStorage } from '../src/call-storage.ts'
 import { Mailbox, type MailboxCall } from '../src/mailbox.ts'
 import { FakeLink, hex, SimCluster, unhex } from './support.ts'
 import { makeRoute } from '../src/wire.ts'
@@ -322,6 +323,46 @@ test('one frame of a chain at a time: two calls that come back run one after the
   expect(ann.log.at(-1)).toBe('+outside')
   ann.end('outside')
   await cluster.result(outside)
+})
+
+test('a handler that has long answered at once is followed over its awaits when it makes a call', async () => {
+  class Prompt extends Actor {}
+  const { cluster, nodes, bob, cyd, remote, start } = threeNodes()
+  await start()
+  const prompt = new Prompt()
+  nodes[0]!.serve('prompt', prompt)
+  const at = (node: RpcNode | undefined): Remote<typeof Actor> =>
+    node!.entityAt<typeof Actor>('sim://ann:1', 'prompt')
+  prompt.scripts['quick'] = () => 'quick'
+  for (let i = 0; i < 200; i++) await cluster.result(at(nodes[1]).act('quick'))
+  bob.scripts['x'] = () => 'x'
+  cyd.scripts['y'] = () => at(nodes[2]).act('quick')
+  prompt.scripts['turn'] = () =>
+    remote(nodes[0], 'bob')
+      .act('x')
+      .then(() => remote(nodes[0], 'cyd').act('y'))
+  expect(await cluster.result(at(nodes[1]).act('turn'))).toBe('quick')
+  // From then on it is known to wait.
+  prompt.scripts['late'] = () => Promise.resolve().then(() => remote(nodes[0], 'cyd').act('y'))
+  expect(await cluster.result(at(nodes[1]).act('late'))).toBe('quick')
+})
+
+test('a synchronous handler that makes calls leaves nothing behind for the next one', async () => {
+  class Prompt extends Actor {}
+  const { cluster, nodes, bob, remote, start } = threeNodes()
+  await start()
+  const prompt = new Prompt()
+  nodes[0]!.serve('prompt', prompt)
+  bob.scripts['x'] = () => 'x'
+  const frames: (object | undefined)[] = []
+  prompt.scripts['tell'] = () => {
+    frames.push(callStorage?.getStore())
+    void remote(nodes[0], 'bob').act('x')
+    return 'told'
+  }
+  const at = nodes[1]!.entityAt<typeof Actor>('sim://ann:1', 'prompt')
+  for (let i = 0; i < 100; i++) await cluster.result(at.act('tell'))
+  expect(frames.slice(-20).every((frame) => frame === undefined)).toBe(true)
 })
 
 test('work a handler left behind is not its chain any more', async () => {
