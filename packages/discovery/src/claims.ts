@@ -1,5 +1,5 @@
-import type { Backend, LeaseId } from './backend.ts'
-import { HeldClaim, type ClaimHolder, type ClaimOutcome } from './claim.ts'
+import type { Backend, LeaseId, TransactionResult } from './backend.ts'
+import { HeldClaim, type ClaimHolder, type ClaimOffer, type ClaimOutcome } from './claim.ts'
 import { withDeadline } from './deadline.ts'
 import { DiscoveryError } from './errors.ts'
 import type { Clock } from './clock.ts'
@@ -27,6 +27,8 @@ export class Claims {
   readonly #held = new Map<string, HeldClaim>()
   /** Writes on their way, one at a time for each key. */
   readonly #busy = new Map<string, Promise<unknown>>()
+  /** Keys in the store with which this node stands in a line. */
+  readonly #standing = new Set<string>()
 
   constructor(options: ClaimsOptions) {
     this.#options = options
@@ -42,11 +44,41 @@ export class Claims {
     timeoutMs: number,
     signal?: AbortSignal,
   ): Promise<ClaimOutcome> {
-    checkLength('key', name, 1, MAX_KEY_LENGTH)
-    checkLength('value', value, 0, MAX_VALUE_LENGTH)
+    return this.#take(name, value, 0, timeoutMs, signal)
+  }
+
+  /** Takes what another process, or this one, offers. */
+  accept(
+    offer: ClaimOffer,
+    value: string,
+    timeoutMs: number,
+    signal?: AbortSignal,
+  ): Promise<ClaimOutcome> {
+    if (!Number.isSafeInteger(offer.fence) || offer.fence < 1) {
+      throw new RangeError(
+        `the fence of an offer must be a whole number from 1, got ${offer.fence}`,
+      )
+    }
+    return this.#take(offer.key, value, offer.fence, timeoutMs, signal)
+  }
+
+  /** @param fence - the revision at which the key was last written; 0 for a key nobody holds */
+  #take(
+    name: string,
+    value: string,
+    fence: number,
+    timeoutMs: number,
+    signal?: AbortSignal,
+  ): Promise<ClaimOutcome> {
+    checkName(name)
+    checkValue(value)
     const key = claimKey(this.#options.cluster, name)
     const { clock } = this.#options
-    const work = this.#exclusive(key, () => this.#claim(key, name, value, timeoutMs))
+    const work = this.#exclusive(key, () =>
+      fence === 0
+        ? this.#claim(key, name, value, timeoutMs)
+        : this.#accept(key, name, value, fence, timeoutMs),
+    )
     return withDeadline(work, {
       clock,
       timeoutMs,
@@ -76,7 +108,7 @@ export class Claims {
     const options = signal ? { timeoutMs, signal } : { timeoutMs }
     const { entries } = await backend.range({ key }, options)
     const entry = entries[0]
-    return entry && { key: name, value: entry.value, fence: entry.createRevision }
+    return entry && { key: name, value: entry.value, fence: entry.modRevision }
   }
 
   /** Every claim is lost. Those that may still stand in the store are removed once the lease is back. */
@@ -89,7 +121,13 @@ export class Claims {
 
   /** What may be claimed now or be on its way there; the audit leaves it alone. */
   mayHold(key: string): boolean {
-    return this.#held.has(key) || this.#busy.has(key)
+    return this.#held.has(key) || this.#busy.has(key) || this.#standing.has(key)
+  }
+
+  /** This node stands in a line with the key: the audit leaves it alone. */
+  stand(key: string, isStanding: boolean): void {
+    if (isStanding) this.#standing.add(key)
+    else this.#standing.delete(key)
   }
 
   /** The claims held now: key in the store and fence. */
@@ -112,10 +150,7 @@ export class Claims {
       const lease = session.held
       const { tenure } = session
       if (lease === undefined) throw noLease(name)
-      if (sweeper.has(key)) {
-        await sweeper.sweep(key)
-        if (sweeper.has(key)) throw noLease(name)
-      }
+      await this.#clear(key, name)
       const result = await this.#create(key, value, lease, timeoutMs)
       if (result.succeeded) {
         const isHeld = session.tenure === tenure && session.held === lease
@@ -123,7 +158,7 @@ export class Claims {
           sweeper.add(key, result.revision)
           throw noLease(name)
         }
-        return { claimed: true, claim: this.#hold(key, name, value, result.revision) }
+        return { claimed: true, claim: this.hold(key, name, value, result.revision) }
       }
       const entry = result.entries[0]
       // It went between the comparison's failure and now only if the store says so: try again.
@@ -132,19 +167,115 @@ export class Claims {
       if (!isLeftOver) {
         return {
           claimed: false,
-          holder: { key: name, value: entry.value, fence: entry.createRevision },
+          holder: { key: name, value: entry.value, fence: entry.modRevision },
         }
       }
-      sweeper.add(key, entry.createRevision)
+      sweeper.add(key, entry.modRevision)
     }
   }
 
-  async #create(key: string, value: string, lease: LeaseId, timeoutMs: number) {
+  async #accept(
+    key: string,
+    name: string,
+    value: string,
+    fence: number,
+    timeoutMs: number,
+  ): Promise<ClaimOutcome> {
+    const { session, sweeper } = this.#options
+    const lease = session.held
+    const { tenure } = session
+    if (lease === undefined) throw noLease(name)
+    await this.#clear(key, name)
+    const result = await this.#put(key, value, lease, fence, timeoutMs)
+    if (!result.succeeded) {
+      const entry = result.entries[0]
+      if (!entry) {
+        const message = `the offer of ${name} is over: nobody holds it any more`
+        throw new DiscoveryError('DISCOVERY_CLAIM_LOST', message)
+      }
+      return {
+        claimed: false,
+        holder: { key: name, value: entry.value, fence: entry.modRevision },
+      }
+    }
+    // It was offered by this very process.
+    this.#held.get(key)?.end()
+    this.#held.delete(key)
+    if (session.tenure !== tenure || session.held !== lease) {
+      sweeper.add(key, result.revision)
+      throw noLease(name)
+    }
+    return { claimed: true, claim: this.hold(key, name, value, result.revision) }
+  }
+
+  /** What an earlier try may have left must be gone first, or it would be swept when it is wanted. */
+  async #clear(key: string, name: string): Promise<void> {
+    const { sweeper } = this.#options
+    if (!sweeper.has(key)) return
+    await sweeper.sweep(key)
+    if (sweeper.has(key)) throw noLease(name)
+  }
+
+  /** Writes an offered key again, which makes the offer void. */
+  async #renew(key: string, claim: HeldClaim): Promise<number | undefined> {
+    const { session, sweeper, callTimeoutMs } = this.#options
+    return this.#exclusive(key, async () => {
+      const lease = session.held
+      if (this.#held.get(key) !== claim) return undefined
+      if (lease === undefined) throw noLease(claim.key)
+      const fence = await this.#rewrite(key, claim, lease, callTimeoutMs)
+      const isStillOurs = this.#held.get(key) === claim
+      if (fence === undefined && isStillOurs) this.#held.delete(key)
+      if (fence !== undefined && !isStillOurs) sweeper.add(key, fence)
+      return isStillOurs ? fence : undefined
+    })
+  }
+
+  async #rewrite(
+    key: string,
+    claim: HeldClaim,
+    lease: LeaseId,
+    timeoutMs: number,
+  ): Promise<number | undefined> {
+    const { backend } = this.#options
+    const result = await backend.transact(
+      {
+        when: [
+          { key, modRevision: claim.fence },
+          { key, lease },
+        ],
+        then: [{ kind: 'put', key, value: claim.value, lease }],
+        otherwiseRead: [key],
+      },
+      { timeoutMs },
+    )
+    if (result.succeeded) return result.revision
+    // An earlier try whose answer was lost may have done it: nobody else writes under our lease.
+    const entry = result.entries[0]
+    return entry?.lease === lease ? entry.modRevision : undefined
+  }
+
+  #create(
+    key: string,
+    value: string,
+    lease: LeaseId,
+    timeoutMs: number,
+  ): Promise<TransactionResult> {
+    return this.#put(key, value, lease, 0, timeoutMs)
+  }
+
+  async #put(
+    key: string,
+    value: string,
+    lease: LeaseId,
+    modRevision: number,
+    timeoutMs: number,
+  ): Promise<TransactionResult> {
     const { backend, session, sweeper } = this.#options
     try {
       return await backend.transact(
         {
-          when: [{ key, createRevision: 0 }],
+          when: [{ key, modRevision }],
           then: [{ kind: 'put', key, value, lease }],
           otherwiseRead: [key],
         },
@@ -159,14 +290,16 @@ export class Claims {
     }
   }
 
-  #hold(key: string, name: string, value: string, fence: number): HeldClaim {
+  /** The key stands under the lease that is held: it is ours from now on. */
+  hold(key: string, name: string, value: string, fence: number): HeldClaim {
     const { session } = this.#options
     const claim = new HeldClaim({
       key: name,
       value,
       fence,
       heldUntil: () => session.heldUntil,
-      release: () => this.#release(key, fence),
+      release: (last) => this.#release(key, last),
+      renew: (offered) => this.#renew(key, offered),
     })
     this.#held.set(key, claim)
     return claim
@@ -197,6 +330,10 @@ export class Claims {
 
 const noLease = (name: string): DiscoveryError =>
   new DiscoveryError('DISCOVERY_LEASE_LOST', `${name} cannot be claimed: no lease is held now`)
+
+export const checkName = (name: string): void => checkLength('key', name, 1, MAX_KEY_LENGTH)
+
+export const checkValue = (value: string): void => checkLength('value', value, 0, MAX_VALUE_LENGTH)
 
 function checkLength(field: string, text: string, min: number, max: number): void {
   if (typeof text !== 'string' || text.length < min || text.length > max) {

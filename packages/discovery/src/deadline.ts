@@ -2,6 +2,7 @@ import type { Clock } from './clock.ts'
 
 export interface DeadlineOptions {
   readonly clock: Clock
+  /** `Infinity` for none. */
   readonly timeoutMs: number
   readonly signal?: AbortSignal | undefined
   /** Makes the error of a call that took too long. */
@@ -25,10 +26,11 @@ export function withDeadline<T>(work: PromiseLike<T>, options: DeadlineOptions):
       cancelTimer()
       signal?.removeEventListener('abort', onAbort)
     }
-    const cancelTimer = clock.setTimer(timeoutMs, () => {
+    const onTime = () => {
       settle()
       reject(onTimeout())
-    })
+    }
+    const cancelTimer = timeoutMs === Infinity ? () => {} : clock.setTimer(timeoutMs, onTime)
     signal?.addEventListener('abort', onAbort, { once: true })
     work.then(
       (value) => {

@@ -1,11 +1,18 @@
 export { Registry } from './registry.ts'
-export type { ClaimOptions, RegistryEvents, RegistryStats, WaitOptions } from './registry.ts'
+export type {
+  ClaimOptions,
+  LockOptions,
+  RegistryEvents,
+  RegistryStats,
+  WaitOptions,
+} from './registry.ts'
 export type { RegistryOptions } from './options.ts'
 export type { Lease, LeaseLoss, LeaseState } from './lease-session.ts'
 export { MAX_RECORD_BYTES } from './node-record.ts'
 export type { NodeInit, NodeMeta, NodeRecord, NodeState } from './node-record.ts'
 export type { Registration } from './registration.ts'
-export type { Claim, ClaimHolder, ClaimOutcome } from './claim.ts'
+export type { Claim, ClaimHolder, ClaimOffer, ClaimOutcome, Lock } from './claim.ts'
+export type { CampaignOptions, Election, Leadership } from './election.ts'
 export type { Directory, DirectoryEvents, ReadyOptions } from './directory.ts'
 export type { LoadOf, PickOptions, PickPolicy } from './pick.ts'
 export { DiscoveryError, type DiscoveryErrorCode, type DiscoveryErrorOptions } from './errors.ts'

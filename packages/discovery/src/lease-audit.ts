@@ -55,7 +55,7 @@ export class LeaseAudit {
       if (bound.has(key)) continue
       // The status may come from a member that lags behind; a read does not.
       const { entries } = await backend.range({ key }, { timeoutMs: callTimeoutMs })
-      if (entries[0]?.createRevision !== fence) claims.lose(key, fence)
+      if (entries[0]?.modRevision !== fence) claims.lose(key, fence)
     }
     for (const key of keys) {
       if (claims.mayHold(key) || registrations.has(key) || sweeper.has(key)) continue

@@ -1,14 +1,15 @@
 import type { Backend, LeaseId } from './backend.ts'
-import type { ClaimHolder, ClaimOutcome } from './claim.ts'
-import { Claims } from './claims.ts'
+import type { ClaimHolder, ClaimOffer, ClaimOutcome, Lock } from './claim.ts'
+import { checkName as checkKey, Claims } from './claims.ts'
 import { systemClock, type Clock } from './clock.ts'
 import { withDeadline } from './deadline.ts'
 import { LiveDirectory, type Directory } from './directory.ts'
+import { LiveElection, type Election } from './election.ts'
 import { Emitter } from './emitter.ts'
 import { DiscoveryError } from './errors.ts'
 import { LeaseAudit } from './lease-audit.ts'
 import { LeaseSession, type Lease, type LeaseLoss, type LeaseState } from './lease-session.ts'
-import { nodeKey } from './keys.ts'
+import { nodeKey, type LineKind } from './keys.ts'
 import { silentLogger, type Logger } from './logger.ts'
 import { checkName, makeRecord, type NodeInit, type NodeRecord } from './node-record.ts'
 import { checkNumber, type RegistryOptions } from './options.ts'
@@ -16,6 +17,7 @@ import type { LoadOf } from './pick.ts'
 import { systemRandom, type Random } from './random.ts'
 import { NodeRegistration, type Registration } from './registration.ts'
 import { Sweeper } from './sweeper.ts'
+import { WaitingLines } from './waiting-lines.ts'
 
 export interface RegistryEvents {
   /** The lease is held (again). `renewed`: it is the same one, so what was bound to it still stood. */
@@ -39,13 +41,20 @@ export interface ClaimOptions extends WaitOptions {
   readonly timeoutMs?: number
 }
 
+export interface LockOptions extends WaitOptions {
+  /** Who holds it, for the others. @defaultValue the epoch of the registry */
+  readonly value?: string
+  /** Milliseconds in line until `DISCOVERY_TIMEOUT`; `Infinity` for no end. @defaultValue 10000 */
+  readonly timeoutMs?: number
+}
+
 /** Counters since the registry was made. */
 export interface RegistryStats {
   /** How often the lease was lost. */
   readonly leaseLosses: number
   /** Records written or confirmed: first registrations, changes and repairs. */
   readonly registrations: number
-  /** Claims held now. */
+  /** Claims, locks and leaderships held now. */
   readonly claims: number
   /** Whole reads of directories; each one beyond the first is an audit or a recovery. */
   readonly lists: number
@@ -74,9 +83,11 @@ export class Registry {
   readonly #session: LeaseSession
   readonly #sweeper: Sweeper
   readonly #claims: Claims
+  readonly #lines: WaitingLines
   readonly #audit: LeaseAudit
   readonly #emitter: Emitter<RegistryEvents>
   readonly #directories = new Map<string, LiveDirectory>()
+  readonly #elections = new Map<string, LiveElection>()
   readonly #registrations = new Map<string, NodeRegistration>()
   #isOpen = false
   #starting: Promise<void> | undefined
@@ -129,6 +140,15 @@ export class Registry {
     this.#session = session
     this.#sweeper = new Sweeper({ ...shared, session })
     this.#claims = new Claims({ ...shared, session, sweeper: this.#sweeper, cluster: this.cluster })
+    this.#lines = new WaitingLines({
+      ...shared,
+      session,
+      sweeper: this.#sweeper,
+      claims: this.#claims,
+      cluster: this.cluster,
+      epoch: this.epoch,
+      auditIntervalMs: this.#auditIntervalMs,
+    })
     this.#audit = new LeaseAudit({
       ...shared,
       intervalMs: ttlSeconds * 1000,
@@ -153,7 +173,7 @@ export class Registry {
       .start(this.#connectTimeoutMs, options.signal)
       .catch(async (error: unknown) => {
         this.#starting = undefined
-        if (this.#directories.size === 0) await this.#close()
+        if (this.#directories.size + this.#elections.size === 0) await this.#close()
         throw error
       })
     return this.#starting
@@ -227,13 +247,56 @@ export class Registry {
    * gets it; the others learn who.
    */
   async claim(key: string, value: string, options: ClaimOptions = {}): Promise<ClaimOutcome> {
-    if (!this.#backend.isShared) {
-      const message = `a ${this.#backend.name} backend is not shared with other processes`
-      throw new DiscoveryError('DISCOVERY_UNSUPPORTED', `${message}: nothing can be claimed in it`)
-    }
-    await this.start(options)
-    this.#checkRunning()
+    await this.#mayClaim(options)
     return this.#claims.claim(key, value, options.timeoutMs ?? this.#callTimeoutMs, options.signal)
+  }
+
+  /**
+   * Takes a claim that its holder offers: under this node's lease, with a larger fence. `claimed: false` when
+   * the offer was withdrawn or accepted by another, `DISCOVERY_CLAIM_LOST` when nobody has the key any more.
+   */
+  async accept(
+    offer: ClaimOffer,
+    value: string,
+    options: ClaimOptions = {},
+  ): Promise<ClaimOutcome> {
+    await this.#mayClaim(options)
+    const timeoutMs = options.timeoutMs ?? this.#callTimeoutMs
+    return this.#claims.accept(offer, value, timeoutMs, options.signal)
+  }
+
+  /**
+   * Waits in a fair line for a lock. A place is kept through outages for as long as the lease lives, and taken
+   * anew at the end when it was lost. It is not reentrant: two calls are two places.
+   */
+  lock(name: string, options: LockOptions = {}): Promise<Lock> {
+    const { value = this.epoch, timeoutMs = 10_000 } = options
+    return this.#enter('locks', name, value, timeoutMs, options)
+  }
+
+  /** An office for one node at a time; the same object for the same name. */
+  elect(name: string): Election {
+    this.#checkRunning()
+    this.#checkShared()
+    checkKey(name)
+    let election = this.#elections.get(name)
+    if (!election) {
+      this.#open()
+      election = new LiveElection({
+        backend: this.#backend,
+        cluster: this.cluster,
+        name,
+        enter: (value, options) =>
+          this.#enter('elections', name, value, options.timeoutMs ?? Infinity, options),
+        callTimeoutMs: this.#callTimeoutMs,
+        auditIntervalMs: this.#auditIntervalMs,
+        clock: this.#clock,
+        random: this.#random,
+        logger: this.#logger,
+      })
+      this.#elections.set(name, election)
+    }
+    return election
   }
 
   /** Who holds a key now. */
@@ -278,10 +341,13 @@ export class Registry {
       timeoutMs: this.#stopTimeoutMs / 2,
       onTimeout: () => new DiscoveryError('DISCOVERY_UNAVAILABLE', 'no answer to the goodbye'),
     }).catch((error: unknown) => this.#logger.warn('nodes not taken out', { error }))
-    this.#claims.loseAll(new DiscoveryError('DISCOVERY_STOPPED', 'the registry was stopped'))
+    const stopped = new DiscoveryError('DISCOVERY_STOPPED', 'the registry was stopped')
+    this.#lines.stop(stopped)
+    this.#claims.loseAll(stopped)
     this.#sweeper.stop()
     await this.#session.stop(this.#stopTimeoutMs / 2)
     for (const directory of this.#directories.values()) directory.close()
+    for (const election of this.#elections.values()) election.close()
     await this.#close()
   }
 
@@ -289,6 +355,7 @@ export class Registry {
     if (before !== 'suspect') {
       this.#sweeper.wake()
       for (const registration of this.#registrations.values()) registration.kick()
+      this.#lines.wake()
     }
     this.#emitter.emit('lease-live', { leaseId, renewed })
   }
@@ -301,6 +368,29 @@ export class Registry {
         : 'the lease of this node is no longer surely held: its keepalives were not answered in time'
     this.#claims.loseAll(new DiscoveryError('DISCOVERY_LEASE_LOST', message))
     this.#emitter.emit('lease-lost', { leaseId, reason })
+  }
+
+  async #mayClaim(options: WaitOptions): Promise<void> {
+    this.#checkShared()
+    await this.start(options)
+    this.#checkRunning()
+  }
+
+  async #enter(
+    kind: LineKind,
+    name: string,
+    value: string,
+    timeoutMs: number,
+    options: WaitOptions,
+  ): Promise<Lock> {
+    await this.#mayClaim(options)
+    return this.#lines.enter(kind, name, value, timeoutMs, options.signal)
+  }
+
+  #checkShared(): void {
+    if (this.#backend.isShared) return
+    const message = `a ${this.#backend.name} backend is not shared with other processes`
+    throw new DiscoveryError('DISCOVERY_UNSUPPORTED', `${message}: nothing can be claimed in it`)
   }
 
   #checkRunning(): void {

@@ -21,9 +21,10 @@ export interface SweeperOptions {
 export class Sweeper {
   readonly #options: SweeperOptions
   readonly #backoff: Backoff
-  /** The key and, where known, the revision at which the unwanted one was created. */
+  /** The key and, where known, the revision of the unwanted one's last write. */
   readonly #unwanted = new Map<string, number | undefined>()
   #cancelTimer: () => void = () => {}
+  #isStopped = false
 
   constructor(options: SweeperOptions) {
     this.#options = options
@@ -35,8 +36,9 @@ export class Sweeper {
   }
 
   /** From now on the key is removed wherever it stands under this lease. */
-  add(key: string, createRevision?: number): void {
-    this.#unwanted.set(key, createRevision)
+  add(key: string, modRevision?: number): void {
+    if (this.#isStopped) return
+    this.#unwanted.set(key, modRevision)
     this.#plan()
   }
 
@@ -51,17 +53,17 @@ export class Sweeper {
     const { backend, session, callTimeoutMs } = this.#options
     const lease = session.held
     if (lease === undefined || !this.#unwanted.has(key)) return
-    let createRevision = this.#unwanted.get(key)
-    if (createRevision === undefined) {
+    let modRevision = this.#unwanted.get(key)
+    if (modRevision === undefined) {
       const { entries } = await backend.range({ key }, { timeoutMs: callTimeoutMs })
       // Somebody else swept it meanwhile, and what stands there now may be wanted.
       if (!this.#unwanted.has(key)) return
-      createRevision = entries[0]?.lease === lease ? entries[0].createRevision : undefined
+      modRevision = entries[0]?.lease === lease ? entries[0].modRevision : undefined
     }
-    if (createRevision !== undefined) {
+    if (modRevision !== undefined) {
       // Naming the revision keeps a delete that comes late from hitting a later owner.
       await backend.transact(
-        { when: [{ key, createRevision }], then: [{ kind: 'delete', key }] },
+        { when: [{ key, modRevision }], then: [{ kind: 'delete', key }] },
         { timeoutMs: callTimeoutMs },
       )
     }
@@ -74,7 +76,9 @@ export class Sweeper {
     this.#plan()
   }
 
+  /** The lease is about to end, and everything with it. */
   stop(): void {
+    this.#isStopped = true
     this.clear()
   }
 

@@ -17,17 +17,23 @@ export interface RegistryHarness {
 export function itIsARegistry(name: string, make: () => Promise<RegistryHarness>): void {
   describe(`a Registry over ${name}`, { timeout: 30_000 }, () => {
     let harness: RegistryHarness
+    let backend: Backend
     let registries: Registry[] = []
     let count = 0
     let cluster = ''
     beforeAll(async () => {
       harness = await make()
+      backend = harness.connect()
+      backend.open()
     })
     afterEach(async () => {
       await harness.run(Promise.all(registries.map((registry) => registry.stop())))
       registries = []
     })
-    afterAll(() => harness.close())
+    afterAll(async () => {
+      await backend.close()
+      await harness.close()
+    })
 
     /** Some processes of one cluster of their own. */
     function processes(size: number): Registry[] {
@@ -165,6 +171,125 @@ export function itIsARegistry(name: string, make: () => Promise<RegistryHarness>
       const waiting = b.register(node('game_1'))
       await run(old.leave())
       expect((await run(waiting)).record.epoch).toBe(b.epoch)
+    })
+
+    it('gives a lock to those who wait for it in the order they came, with growing fences', async () => {
+      const all = processes(4)
+      const order: string[] = []
+      const first = await run(all[0]!.lock('jobs/1', { value: 'a' }))
+      const waiting: Promise<void>[] = []
+      for (const [i, registry] of all.entries()) {
+        waiting.push(
+          (async () => {
+            const lock = await registry.lock('jobs/1', { value: String(i), timeoutMs: 20_000 })
+            order.push(lock.value)
+            expect(lock.fence).toBeGreaterThan(first.fence)
+            expect(lock.heldUntil).toBe(registry.lease.heldUntil)
+            await lock.release()
+          })(),
+        )
+        const prefix = `/${cluster}/locks/jobs%2F1/`
+        let size = 0
+        await harness.until(() => {
+          void backend.range({ prefix }).then(({ entries }) => (size = entries.length))
+          return size === i + 2
+        })
+      }
+      expect(order).toEqual([])
+      await run(first.release())
+      await run(Promise.all(waiting))
+      expect(order).toEqual(['0', '1', '2', '3'])
+      const other = await run(all[1]!.lock('jobs', {}))
+      expect(other.value).toBe(all[1]!.epoch)
+    })
+
+    it('lets who waits for a lock leave the line: by signal, by time, by stop', async () => {
+      const [a, b] = processes(2) as [Registry, Registry]
+      const held = await run(a.lock('k'))
+      const reason = new Error('not any more')
+      const abort = new AbortController()
+      const first = b.lock('k', { signal: abort.signal }).catch((error: Error) => error)
+      abort.abort(reason)
+      expect(await run(first)).toBe(reason)
+      const late = b.lock('k', { timeoutMs: 50 }).catch((error: Error) => error)
+      expect(await run(late)).toMatchObject({ code: 'DISCOVERY_TIMEOUT' })
+      const stopped = b.lock('k').catch((error: Error) => error)
+      await run(b.stop())
+      expect(await run(stopped)).toMatchObject({ code: 'DISCOVERY_STOPPED' })
+      await run(held.release())
+      expect((await run(a.lock('k'))).fence).toBeGreaterThan(held.fence)
+    })
+
+    it('has one leader at a time, tells everybody who, and passes on when it resigns or stops', async () => {
+      const [a, b, watcher] = processes(3) as [Registry, Registry, Registry]
+      const heard: (string | undefined)[] = []
+      const office = watcher.elect('master')
+      expect(watcher.elect('master')).toBe(office)
+      const undo = office.observe((leader) => heard.push(leader?.value))
+      await harness.until(() => heard.length === 1)
+      const first = await run(a.elect('master').campaign('a'))
+      await expect(a.elect('master').campaign('a')).rejects.toThrow(TypeError)
+      const campaign = b.elect('master').campaign('b')
+      await harness.until(() => heard.length === 2)
+      expect(await run(office.leader())).toEqual({ key: 'master', value: 'a', fence: first.fence })
+      await run(a.elect('master').resign())
+      expect(first.heldUntil).toBe(0)
+      const second = await run(campaign)
+      expect(second.fence).toBeGreaterThan(first.fence)
+      const again = a.elect('master').campaign('a again')
+      await run(b.stop())
+      expect((await run(again)).fence).toBeGreaterThan(second.fence)
+      expect(second.signal.aborted).toBe(true)
+      await harness.until(() => heard.length === 4)
+      expect(heard).toEqual([undefined, 'a', 'b', 'a again'])
+      const later: (string | undefined)[] = []
+      const undoLater = office.observe((leader) => later.push(leader?.value))
+      await harness.until(() => later.length === 1)
+      expect(later).toEqual(['a again'])
+      undoLater()
+      undo()
+    })
+
+    it('passes a claim on to who accepts the offer, under its lease and with a larger fence', async () => {
+      const [a, b, c] = processes(3) as [Registry, Registry, Registry]
+      const outcome = await run(a.claim('root', 'a'))
+      if (!outcome.claimed) throw new Error('not claimed')
+      const { claim } = outcome
+      const offer = claim.offer()
+      expect(claim.heldUntil).toBe(0)
+      expect(await run(c.claim('root', 'c'))).toMatchObject({ claimed: false })
+      const accepted = await run(b.accept(offer, 'b'))
+      if (!accepted.claimed) throw new Error('not accepted')
+      expect(accepted.claim.fence).toBeGreaterThan(offer.fence)
+      expect(accepted.claim.heldUntil).toBe(b.lease.heldUntil)
+      const holder = { key: 'root', value: 'b', fence: accepted.claim.fence }
+      expect(await run(c.accept(offer, 'c'))).toEqual({ claimed: false, holder })
+      expect(await run(claim.withdraw())).toBe(false)
+      await run(claim.release())
+      await run(a.stop())
+      expect(await run(c.holder('root'))).toEqual(holder)
+      await run(b.stop())
+      expect(await run(c.holder('root'))).toBeUndefined()
+      const late = await run(c.accept(offer, 'c').catch((error: Error) => error))
+      expect(late).toMatchObject({ code: 'DISCOVERY_CLAIM_LOST' })
+    })
+
+    it('takes an offer back with a larger fence, after which nobody can accept it', async () => {
+      const [a, b] = processes(2) as [Registry, Registry]
+      const outcome = await run(a.claim('root', 'a'))
+      if (!outcome.claimed) throw new Error('not claimed')
+      const { claim } = outcome
+      const offer = claim.offer()
+      expect(await run(claim.withdraw())).toBe(true)
+      expect(await run(claim.withdraw())).toBe(true)
+      expect(claim.fence).toBeGreaterThan(offer.fence)
+      expect(claim.heldUntil).toBe(a.lease.heldUntil)
+      const holder = { key: 'root', value: 'a', fence: claim.fence }
+      expect(await run(b.accept(offer, 'b'))).toEqual({ claimed: false, holder })
+      const last = claim.offer()
+      const race = await run(Promise.all([claim.withdraw(), b.accept(last, 'b')]))
+      expect(race[0]).toBe(!race[1].claimed)
+      expect(await run(b.holder('root'))).toMatchObject({ value: race[0] ? 'a' : 'b' })
     })
 
     it('keeps clusters and roles apart', async () => {
