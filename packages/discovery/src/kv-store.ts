@@ -118,6 +118,10 @@ export class KvStore {
     return { ttlSeconds: Math.floor((lease.expiresAt - now) / 1000), keys: [...lease.keys].sort() }
   }
 
+  leaseEndsAt(id: LeaseId): number {
+    return this.#leases.get(id)?.expiresAt ?? -Infinity
+  }
+
   /** Ends a lease now; its keys go at one revision. */
   revokeLease(id: LeaseId): Commit | undefined {
     const lease = this.#leases.get(id)

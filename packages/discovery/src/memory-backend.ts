@@ -230,6 +230,11 @@ export class MemoryBackend implements Backend {
     })
   }
 
+  /** When a lease will end, as this store's clock counts; `-Infinity` for one that is gone. */
+  leaseEndsAt(lease: LeaseId): number {
+    return this.#hub.store.leaseEndsAt(lease)
+  }
+
   /** Replaces the store with an empty one, as an etcd that comes back on an empty disk. */
   wipe(): void {
     for (const watch of [...this.#hub.watches]) watch.end({ kind: 'disconnected' })
