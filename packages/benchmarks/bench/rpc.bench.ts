@@ -225,6 +225,10 @@ const checks: BenchCheck[] = [
   check('turn of a flooded loop, ms', at(turns, 'rts notify'), '<= 2'),
   check('memory for a stopped reader, windows', backlog[0]!.range![1], '<= 2'),
 ]
-report('rpc', [...perSecond, ...single, ...local, ...beside, ...turns, ...pending, ...backlog], checks)
+report(
+  'rpc',
+  [...perSecond, ...single, ...local, ...beside, ...turns, ...pending, ...backlog],
+  checks,
+)
 if (!control.pass) console.error('the control is not in its place: this run is void')
 process.exit()

@@ -222,7 +222,7 @@ export class IncomingCalls {
       this.#fail(call, found, error)
       return
     }
-    if (!isPromised(found, result)) {
+    if (!isPromised(found.method, result)) {
       this.#answer(call, found, result)
       return
     }

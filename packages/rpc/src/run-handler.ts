@@ -1,6 +1,7 @@
 import { enterCall } from './call-context.ts'
 import { callStorage } from './call-storage.ts'
 import type { Found } from './call-finder.ts'
+import type { ExposedMethod } from './exposure.ts'
 import type { IncomingCall } from './incoming-call.ts'
 
 type Handler = (...args: unknown[]) => unknown
@@ -40,24 +41,14 @@ export function runHandler(call: IncomingCall, found: Found, args: unknown[]): u
 }
 
 /** Learns from a result; returns whether it is a promise. */
-export function isPromised(
-  { holder, method }: Found,
-  result: unknown,
-): result is PromiseLike<unknown> {
+export function isPromised(method: ExposedMethod, result: unknown): result is PromiseLike<unknown> {
   if (isThenable(result)) {
     method.syncRuns = NEVER
     return true
   }
-  if (method.syncRuns < SYNC_RUNS) {
-    // An `async` function comes here only when it was wrapped; asking once is enough.
-    method.syncRuns = isAsync(holder[method.name]) ? NEVER : method.syncRuns + 1
-  }
+  if (method.syncRuns < SYNC_RUNS) method.syncRuns += 1
   return false
 }
-
-const isAsync = (handler: unknown): boolean =>
-  (handler as { readonly [Symbol.toStringTag]?: unknown } | undefined)?.[Symbol.toStringTag] !==
-  undefined
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return (

@@ -5,8 +5,9 @@ import { TEXT, type Contender, type EchoClient } from './contender.ts'
 import type { Load } from './load.ts'
 import { portOf } from './port.ts'
 
-// The practical limit of Node: sockets, MessagePack, a binary header, callbacks, and messages that leave together, at the
-// latest at the end of the turn. No promise, deadline, route, check or error: nothing a library could leave out.
+// What one gets out of Node's sockets and msgpackr by hand: a binary header, callbacks, and messages that leave together, at
+// the latest at the end of the turn. No promise, deadline, route, check or error: nothing a library could leave out. A
+// library may come near it all the same, by spending less on MessagePack than msgpackr does.
 
 /**
  * What one write carries. Some 100 calls: with all 256 in one write the two processes would take turns, one waiting
