@@ -64,7 +64,11 @@ export class CallFinder {
   find(route: IncomingRoute, entityId: string | undefined): Found | RpcError {
     const { counters } = this.#host
     const source = this.#source(route, entityId)
-    if (source instanceof RpcError) return source
+    if (source instanceof RpcError) {
+      // What is gone is not held.
+      route.found = undefined
+      return source
+    }
     const { target } = source
     // The table of a class may be replaced while it runs.
     const methods = 'methods' in source ? source.methods : exposeByClass(target)

@@ -69,7 +69,7 @@ export class StreamLink implements InPlaceLink, FrameSink {
     stream: ByteStream,
     pool: SlabPool,
     options: LinkOptions,
-    flushMode: FlushMode,
+    flushMode: FlushMode = 'tick',
   ) {
     this.remote = remote
     this.#flushMode = flushMode
