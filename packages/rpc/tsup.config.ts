@@ -2,6 +2,7 @@ import { library } from '../../tsup.base.ts'
 
 export default library({
   index: 'src/index.ts',
+  client: 'src/client.ts',
   tcp: 'src/tcp.ts',
   ws: 'src/ws.ts',
   websocket: 'src/websocket.ts',

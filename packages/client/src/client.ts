@@ -1,12 +1,5 @@
-import {
-  systemRandom,
-  type Clock,
-  type Ctor,
-  type Link,
-  type Random,
-  type Remote,
-  type RpcTable,
-} from '@rts/rpc'
+import type { Clock, Ctor, Link, Random, Remote, RpcTable } from '@rts/rpc'
+import { systemRandom } from '@rts/rpc/client'
 import { CLOSE, ClientSession, type CloseKind, type RouteInfo, type RouteState } from '@rts/session'
 import { systemClock } from './clock.ts'
 import { Emitter } from './emitter.ts'
@@ -98,7 +91,6 @@ export class Client {
     })
     this.#routes = new Routes({
       clock,
-      random,
       logger,
       defaultTimeoutMs: options.defaultTimeoutMs,
       whenUnbound: options.whenUnbound ?? 'wait',
@@ -175,7 +167,7 @@ export class Client {
    * @returns The undo.
    */
   expose<T extends object>(service: string, object: T, table?: RpcTable<T>): () => void {
-    return this.#routes.node.expose(service, object, table)
+    return this.#routes.rpc.expose(service, object, table)
   }
 
   route(name: string): RouteInfo {
@@ -199,7 +191,7 @@ export class Client {
       resets: this.#resets,
       gate: this.#gate,
       session: this.#session?.stats(),
-      rpc: this.#routes.node.stats(),
+      rpc: this.#routes.rpc.stats(),
     }
   }
 

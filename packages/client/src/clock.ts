@@ -1,4 +1,5 @@
-import { systemClock as backgroundClock, type Clock } from '@rts/rpc'
+import type { Clock } from '@rts/rpc'
+import { systemClock as backgroundClock } from '@rts/rpc/client'
 
 /**
  * The real clock of browsers and Node. Unlike the one of `@rts/rpc` its timers keep a Node process

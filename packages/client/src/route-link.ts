@@ -1,4 +1,5 @@
-import { CLOSE, type Clock, type Link } from '@rts/rpc'
+import { CLOSE } from '@rts/rpc/client'
+import type { Clock, Link } from '@rts/rpc'
 import type { ClientSession } from '@rts/session'
 
 /** Bytes of one route that may wait for the session. RPC refuses calls long before. */
@@ -9,15 +10,12 @@ export class RouteLink implements Link {
   onMessage: (message: Uint8Array, unreliable?: boolean) => void = () => {}
   onDrain: () => void = () => {}
   onClose: (code: number, reason: string) => void = () => {}
+  /** The route's name. */
   readonly remote: string
-  readonly route: string
   readonly epoch: number
   readonly #session: ClientSession
   readonly #clock: Clock
   readonly #onBroken: (reason: string) => void
-  /** What came before RPC was there. */
-  #held: { readonly message: Uint8Array; readonly unreliable: boolean }[] | undefined = []
-  #greeter: ((message: Uint8Array) => void) | undefined
   #queue: Uint8Array[] = []
   #queuedBytes = 0
   #isFull = false
@@ -25,23 +23,17 @@ export class RouteLink implements Link {
 
   /** @param onBroken - RPC itself closed the link: the server sent what it must not. */
   constructor(
-    remote: string,
     route: string,
     epoch: number,
     session: ClientSession,
     clock: Clock,
     onBroken: (reason: string) => void,
   ) {
-    this.remote = remote
-    this.route = route
+    this.remote = route
     this.epoch = epoch
     this.#session = session
     this.#clock = clock
     this.#onBroken = onBroken
-  }
-
-  get isOpen(): boolean {
-    return !this.#isClosed
   }
 
   get bufferedBytes(): number {
@@ -50,12 +42,8 @@ export class RouteLink implements Link {
 
   send(message: Uint8Array): boolean {
     if (this.#isClosed) return false
-    if (this.#greeter !== undefined) {
-      this.#greeter(message)
-      return true
-    }
     if (!this.#isFull) {
-      this.#isFull = !this.#session.send(this.route, message)
+      this.#isFull = !this.#session.send(this.remote, message)
       return !this.#isFull
     }
     this.#queuedBytes += message.length
@@ -66,7 +54,7 @@ export class RouteLink implements Link {
   }
 
   sendUnreliable(message: Uint8Array): boolean {
-    return !this.#isClosed && this.#session.send(this.route, message, 'state')
+    return !this.#isClosed && this.#session.send(this.remote, message, 'state')
   }
 
   close(code: number = CLOSE.normal, reason = ''): void {
@@ -76,23 +64,9 @@ export class RouteLink implements Link {
     if (code !== CLOSE.goingAway) this.#onBroken(reason)
   }
 
-  /** Until `opened`, what is sent goes to whoever greets RPC in the place of the backend. */
-  greetedBy(greeter: (message: Uint8Array) => void): void {
-    this.#greeter = greeter
-  }
-
-  /** RPC has been greeted: from now on the session carries what is sent. */
-  opened(): void {
-    this.#greeter = undefined
-    // After this turn of RPC's, which is still setting up.
-    void Promise.resolve().then(() => this.#release())
-  }
-
   /** A frame of the server. */
   receive(message: Uint8Array, unreliable: boolean): void {
-    if (this.#isClosed) return
-    if (this.#held === undefined) this.onMessage(message, unreliable)
-    else this.#held.push({ message: Uint8Array.from(message), unreliable })
+    if (!this.#isClosed) this.onMessage(message, unreliable)
   }
 
   /** The session takes more again. */
@@ -103,7 +77,7 @@ export class RouteLink implements Link {
       const message = this.#queue.shift()
       if (message === undefined) break
       this.#queuedBytes -= message.length
-      this.#isFull = !this.#session.send(this.route, message)
+      this.#isFull = !this.#session.send(this.remote, message)
     }
     if (!this.#isFull) this.onDrain()
   }
@@ -113,13 +87,5 @@ export class RouteLink implements Link {
     if (this.#isClosed) return
     this.#isClosed = true
     this.onClose(code, reason)
-  }
-
-  #release(): void {
-    const held = this.#held ?? []
-    this.#held = undefined
-    for (const { message, unreliable } of held) {
-      if (!this.#isClosed) this.onMessage(message, unreliable)
-    }
   }
 }

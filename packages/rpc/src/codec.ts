@@ -1,7 +1,8 @@
 import { Packr, RESERVE_START_SPACE, RESET_BUFFER_MODE, Unpackr } from 'msgpackr'
 import { RpcError } from './errors.ts'
 import { decodeQuick, NOT_QUICK } from './quick-decoder.ts'
-import { preScan, type DecodeLimits } from './pre-scan.ts'
+import type { DecodeLimits } from './decode-limits.ts'
+import { preScan } from './pre-scan.ts'
 
 /** msgpackr keeps the header's room in the low byte of its options. */
 const MAX_RESERVED = 0xff

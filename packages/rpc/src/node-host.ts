@@ -10,7 +10,7 @@ import { positive } from './options.ts'
 import { makePeer, type PeerFacts, type RpcPeer } from './peer.ts'
 import type { Dispatch, Exposed, PeerHost, Served } from './peer-host.ts'
 import { TurnClock } from './turn-clock.ts'
-import { DECODE_LIMITS, DIALLED_DECODE_LIMITS, type DecodeLimits } from './pre-scan.ts'
+import { DECODE_LIMITS, DIALLED_DECODE_LIMITS, type DecodeLimits } from './decode-limits.ts'
 
 export type VirtualLinkHandler = (link: Link, meta: unknown, peer: RpcPeer) => void
 

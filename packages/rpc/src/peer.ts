@@ -1,12 +1,11 @@
 import { ByteReader } from './byte-reader.ts'
 import { CLOSE } from './close-codes.ts'
-import { exposeByClass, exposeByTable } from './exposure.ts'
+import { exposeIn } from './expose-in.ts'
 import { IncomingCalls } from './incoming-calls.ts'
 import { isInPlace } from './in-place-link.ts'
 import type { Link } from './link.ts'
-import { mailboxOf } from './mailbox.ts'
 import { OutgoingCalls } from './outgoing-calls.ts'
-import type { Exposed, PeerHost } from './peer-host.ts'
+import type { PeerHost } from './peer-host.ts'
 import { entityRemote, serviceRemote } from './remote.ts'
 import type { CallerKind, Ctor, Remote, RpcTable } from './remote-types.ts'
 import { VirtualLinks } from './virtual-links.ts'
@@ -268,20 +267,3 @@ export function checkLife(
 
 /** This process itself stood still for so long: the other end is not to blame for the silence. */
 export const forgive = (peer: RpcPeer, ms: number): void => internals.forgive(peer, ms)
-
-/** Puts an object into a table of services; returns the undo. */
-export function exposeIn(
-  services: Map<string, Exposed>,
-  name: string,
-  target: object,
-  table: object | undefined,
-): () => void {
-  if (name === '') throw new RangeError('a service needs a name')
-  if (services.has(name)) throw new RangeError(`a service "${name}" is exposed already`)
-  const methods = table === undefined ? exposeByClass(target) : exposeByTable(target, table, name)
-  const exposed = { target, methods, mailbox: mailboxOf(target, 'reentrant') }
-  services.set(name, exposed)
-  return () => {
-    if (services.get(name) === exposed) services.delete(name)
-  }
-}

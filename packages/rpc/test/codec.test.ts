@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { encodeBehind, trustedDecoder, untrustedDecoder } from '../src/codec.ts'
 import { RpcError } from '../src/errors.ts'
-import { DECODE_LIMITS } from '../src/pre-scan.ts'
+import { DECODE_LIMITS } from '../src/decode-limits.ts'
 import { unhex } from './support.ts'
 
 const decoders = { trusted: trustedDecoder(), untrusted: untrustedDecoder(DECODE_LIMITS) }

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { encodeBehind } from '../src/codec.ts'
-import { DECODE_LIMITS, preScan, type DecodeLimits } from '../src/pre-scan.ts'
+import { DECODE_LIMITS, type DecodeLimits } from '../src/decode-limits.ts'
+import { preScan } from '../src/pre-scan.ts'
 import { unhex } from './support.ts'
 
 const scan = (bytes: Uint8Array, limits?: Partial<DecodeLimits>): string | undefined =>

@@ -1,0 +1,5 @@
+export { RpcClient, type RpcClientOptions } from './client/rpc-client.ts'
+export type { AttachClientOptions, Destination, DestinationOptions } from './client/destination.ts'
+export { CLOSE } from './close-codes.ts'
+export { systemClock } from './clock.ts'
+export { systemRandom } from './random.ts'

@@ -1,0 +1,344 @@
+import type { ByteReader } from '../byte-reader.ts'
+import { encodeString } from '../byte-writer.ts'
+import { enterCall } from '../call-context.ts'
+import { errorReply } from '../error-reply.ts'
+import { RpcError, type Executed } from '../errors.ts'
+import { CALLER_BIT, holderOf, type ExposedMethod } from '../exposure.ts'
+import type { IncomingCall } from '../incoming-call.ts'
+import type { Mailbox } from '../mailbox.ts'
+import type { RpcPeer } from '../peer.ts'
+import type { Exposed } from '../peer-host.ts'
+import { isStream, StreamSource } from '../stream-source.ts'
+import { FLAG, KIND, MAX_NAME_BYTES, MAX_ROUTE_BYTES, MAX_ROUTES, NOTIFY_ID } from '../wire.ts'
+import { ClientCall } from './client-call.ts'
+import type { ClientHost } from './client-host.ts'
+import { bodyOf, u32Of, type FrameOutput } from './frame-output.ts'
+
+const MAX_WAITING = 1024
+/** A call that waited begins this long before its deadline at the latest, so that who made it hears that it did not. */
+const MAX_NOTICE_MS = 100
+const NOTICE_SHARE = 0.1
+const EXECUTED: readonly Executed[] = ['no', 'maybe', 'yes']
+
+interface OpenStream {
+  readonly call: ClientCall
+  readonly source: StreamSource
+}
+
+type Route = readonly [service: string, method: string]
+
+/** The serving half of a client's peer: finds what the server calls, runs it, answers. */
+export class ClientHandlers {
+  readonly #peer: RpcPeer
+  readonly #host: ClientHost
+  readonly #output: FrameOutput
+  /** Services of this link alone. */
+  readonly services: Map<string, Exposed> = new Map()
+  readonly #routes: Route[] = []
+  readonly #running = new Set<ClientCall>()
+  readonly #streams = new Map<number, OpenStream>()
+  #routeBytes = 0
+  #isClosed = false
+
+  constructor(peer: RpcPeer, host: ClientHost, output: FrameOutput) {
+    this.#peer = peer
+    this.#host = host
+    this.#output = output
+  }
+
+  /** @returns Whether the announcement was in order. */
+  onRoute(reader: ByteReader): boolean {
+    this.#routeBytes += reader.end - reader.at
+    const number = reader.varint()
+    this.#routes.push(readRoute(reader))
+    return (
+      reader.isDone &&
+      number === this.#routes.length - 1 &&
+      number < MAX_ROUTES &&
+      this.#routeBytes <= 2 * MAX_ROUTE_BYTES
+    )
+  }
+
+  /** Takes a call or a notification. @returns Whether it was well-formed; arguments that are not are answered. */
+  onCall(kind: number, flags: number, reader: ByteReader): boolean {
+    const { clock, counters } = this.#host
+    const isCall = kind === KIND.call
+    const id = isCall ? reader.u32() : NOTIFY_ID
+    const timeoutMs = isCall ? reader.varint() : 0
+    if (isCall) counters.callsReceived += 1
+    else counters.notifiesReceived += 1
+    const route = flags & FLAG.inline ? readRoute(reader) : this.#routes[reader.varint()]
+    const entityId = flags & FLAG.entity ? reader.string(MAX_NAME_BYTES) : undefined
+    if (flags & FLAG.extras) reader.raw(reader.varint())
+    if (reader.bad || route === undefined || (isCall && id === NOTIFY_ID)) return false
+    const [service, name] = route
+    const refuse = (code: string, why: string): true =>
+      this.#refuse(id, code, `${service || 'entity'}.${name}: ${why}`)
+
+    const exposed =
+      entityId === undefined
+        ? (this.services.get(service) ?? this.#host.services.get(service))
+        : undefined
+    const method = exposed?.methods.get(name)
+    if (exposed === undefined || method === undefined) {
+      counters.refusedUnknown += 1
+      if (entityId !== undefined) return refuse('RPC_UNKNOWN_ENTITY', 'no entity is served here')
+      if (exposed === undefined) return refuse('RPC_UNKNOWN_SERVICE', 'no such service is exposed')
+      return refuse('RPC_UNKNOWN_METHOD', 'no such method is exposed')
+    }
+    if ((method.callers & CALLER_BIT.server) === 0) {
+      counters.refusedForbidden += 1
+      return refuse('RPC_FORBIDDEN', 'not open to a server')
+    }
+    let args: unknown
+    try {
+      args = bodyOf(reader)
+    } catch (error) {
+      counters.refusedMalformed += 1
+      return this.#refuse(id, 'RPC_BAD_ARGUMENTS', (error as Error).message)
+    }
+    if (!Array.isArray(args)) return false
+    const deadline = timeoutMs === 0 ? undefined : clock.now() + timeoutMs
+    const call = new ClientCall(this.#peer, clock, id, deadline)
+    const { target } = exposed
+    const mailbox = exposed.mailbox as Mailbox<IncomingCall & ClientCall> | undefined
+    const leave = (): void => mailbox?.leave(call as IncomingCall & ClientCall)
+    const run = (): void => {
+      const holder = holderOf(target, method)
+      if (holder !== undefined) {
+        this.#run(call, method, holder, args as unknown[], leave)
+        return
+      }
+      counters.refusedUnknown += 1
+      refuse('RPC_UNKNOWN_METHOD', 'the object has no such part now')
+      leave()
+    }
+    const entered = mailbox?.enter(call as IncomingCall & ClientCall, MAX_WAITING)
+    if (entered === 'full') {
+      counters.refusedOverloaded += 1
+      return refuse('RPC_OVERLOADED', `${MAX_WAITING} calls wait for it`)
+    }
+    if (entered !== 'wait') {
+      run()
+      return true
+    }
+    this.#count(call, 1)
+    counters.waitingCalls += 1
+    const over = (): void => {
+      call.isWaiting = false
+      call.stopTimer()
+      counters.waitingCalls -= 1
+    }
+    call.isWaiting = true
+    call.run = () => {
+      over()
+      run()
+    }
+    call.withdraw = () => {
+      over()
+      mailbox?.withdraw(call as IncomingCall & ClientCall)
+      this.#count(call, -1)
+    }
+    if (deadline !== undefined) {
+      call.expireAt(deadline - Math.min(MAX_NOTICE_MS, timeoutMs * NOTICE_SHARE), () => {
+        call.withdraw()
+        counters.timeouts += 1
+        refuse('RPC_TIMEOUT', 'its turn did not come in time')
+      })
+    }
+    return true
+  }
+
+  onCancel(id: number): void {
+    const reason = new RpcError('RPC_CLOSED', 'the caller cancelled the call')
+    this.#stopStream(this.#streams.get(id), reason)
+    for (const call of this.#running) if (call.id === id && id !== NOTIFY_ID) stop(call, reason)
+  }
+
+  /** @returns Whether the frame was well-formed. */
+  onCredit(reader: ByteReader): boolean {
+    const id = reader.u32()
+    const items = reader.varint()
+    if (reader.isDone) this.#streams.get(id)?.source.grant(items)
+    return reader.isDone
+  }
+
+  onDrain(): void {
+    for (const { source } of this.#streams.values()) source.resume()
+  }
+
+  /** The link is gone: handlers are told, their answers are dropped. */
+  close(why: string): void {
+    this.#isClosed = true
+    const reason = new RpcError('RPC_CLOSED', `the caller is gone: ${why}`)
+    for (const call of this.#running) stop(call, reason)
+    for (const open of this.#streams.values()) this.#stopStream(open, reason)
+  }
+
+  #run(
+    call: ClientCall,
+    method: ExposedMethod,
+    holder: Record<string, unknown>,
+    args: unknown[],
+    leave: () => void,
+  ): void {
+    const over = (answer: () => void): void => {
+      call.finish()
+      answer()
+      if (this.#running.has(call)) this.#count(call, -1)
+      leave()
+    }
+    const fail = (error: unknown): void => over(() => this.#fail(call, method, error))
+    const succeed = (result: unknown): void => over(() => this.#answer(call, method, result))
+    const before = enterCall(call)
+    let result: unknown
+    try {
+      result = (holder[method.name] as (...args: unknown[]) => unknown).apply(holder, args)
+    } catch (error) {
+      enterCall(before)
+      fail(error)
+      return
+    }
+    enterCall(before)
+    if (typeof (result as { then?: unknown } | null | undefined)?.then === 'function') {
+      if (!this.#running.has(call)) this.#count(call, 1)
+      ;(result as PromiseLike<unknown>).then(succeed, fail)
+    } else succeed(result)
+  }
+
+  /** From here on it is an unfinished call, or is one no more. */
+  #count(call: ClientCall, step: 1 | -1): void {
+    if (step > 0) this.#running.add(call)
+    else this.#running.delete(call)
+    this.#host.counters.runningCalls += step
+  }
+
+  #answer(call: ClientCall, method: ExposedMethod, result: unknown): void {
+    const { id } = call
+    if (id === NOTIFY_ID || this.#isClosed) return
+    if (isStream(result)) {
+      this.#open(call, method, result)
+      return
+    }
+    try {
+      if (result === undefined) this.#output.send(KIND.reply | FLAG.void, u32Of(id))
+      else this.#output.sendBody(result, false, KIND.reply, u32Of(id))
+    } catch (error) {
+      const reason = `the result cannot be sent: ${(error as Error).message}`
+      this.#host.logger.warn('rpc result cannot be sent', { method: method.name, reason })
+      this.#sendError(KIND.error, id, 'yes', codeOf(error), reason, undefined)
+    }
+  }
+
+  #fail(call: ClientCall, method: ExposedMethod, error: unknown): void {
+    const { code, message, data } = errorReply(error, 'server')
+    const isNotify = call.id === NOTIFY_ID
+    if (isNotify || code === 'RPC_INTERNAL')
+      this.#host.logger.warn('rpc handler failed', { method: method.name, error })
+    if (!isNotify && !this.#isClosed)
+      this.#sendError(KIND.error, call.id, 'yes', code, message, data)
+  }
+
+  #refuse(id: number, code: string, message: string): true {
+    if (id !== NOTIFY_ID) this.#sendError(KIND.error, id, 'no', code, message, undefined)
+    else {
+      this.#host.counters.droppedNotifies += 1
+      this.#host.logger.debug('rpc notification refused', { reason: message })
+    }
+    return true
+  }
+
+  /** Ends a call, or a stream, with an error. */
+  #sendError(
+    kind: number,
+    id: number,
+    executed: Executed,
+    code: string,
+    message: string,
+    data: unknown,
+  ): void {
+    const isError = kind === KIND.error
+    const first = isError ? kind : kind | FLAG.failed
+    const fields = [
+      u32Of(id),
+      ...(isError ? [Uint8Array.of(EXECUTED.indexOf(executed))] : []),
+      encodeString(code),
+      encodeString(message),
+    ]
+    try {
+      if (data !== undefined) {
+        this.#output.sendBody(data, false, first | FLAG.data, ...fields)
+        return
+      }
+    } catch {
+      // The error itself is worth more than its data.
+    }
+    this.#output.send(first, ...fields)
+  }
+
+  #open(call: ClientCall, { name }: ExposedMethod, result: AsyncIterable<unknown>): void {
+    const { id } = call
+    const source = new StreamSource(result, {
+      isReady: () => !this.#output.isCongested && !this.#isClosed,
+      item: (value) => {
+        try {
+          this.#output.sendBody(value, false, KIND.item, u32Of(id))
+        } catch (cause) {
+          const text = `an item cannot be sent: ${(cause as Error).message}`
+          throw new RpcError(codeOf(cause), text, { cause })
+        }
+      },
+      end: (failure) => {
+        this.#endStream(call)
+        if (this.#isClosed) return
+        if (failure === undefined) {
+          this.#output.send(KIND.end, u32Of(id))
+          return
+        }
+        const { code, message, data } = errorReply(failure.reason, 'server')
+        if (code === 'RPC_INTERNAL')
+          this.#host.logger.warn('rpc stream failed', { method: name, error: failure.reason })
+        this.#sendError(KIND.end, id, 'yes', code, message, data)
+      },
+      first: (step) => {
+        const before = enterCall(call)
+        try {
+          return step()
+        } finally {
+          enterCall(before)
+        }
+      },
+    })
+    const reason = new RpcError('RPC_CLOSED', 'the caller used its number again')
+    this.#stopStream(this.#streams.get(id), reason)
+    this.#streams.set(id, { call, source })
+    this.#host.counters.openStreams += 1
+    this.#output.send(KIND.stream, u32Of(id))
+  }
+
+  #endStream(call: ClientCall): void {
+    if (this.#streams.get(call.id)?.call !== call) return
+    this.#streams.delete(call.id)
+    this.#host.counters.openStreams -= 1
+  }
+
+  #stopStream(open: OpenStream | undefined, reason: Error): void {
+    if (open === undefined) return
+    this.#endStream(open.call)
+    open.call.end(reason)
+    open.source.stop()
+  }
+}
+
+function stop(call: ClientCall, reason: Error): void {
+  if (call.isWaiting) call.withdraw()
+  else call.end(reason)
+}
+
+const codeOf = (error: unknown): string =>
+  error instanceof RpcError || error instanceof RangeError ? 'RPC_TOO_LARGE' : 'RPC_BAD_REPLY'
+
+const readRoute = (reader: ByteReader): Route => [
+  reader.string(MAX_NAME_BYTES),
+  reader.string(MAX_NAME_BYTES),
+]
