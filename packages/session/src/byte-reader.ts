@@ -31,11 +31,6 @@ export class ByteReader {
     return (this.u16() | (this.u16() << 16)) >>> 0
   }
 
-  /** 48 bits: as milliseconds of the wall clock they last until the year 10889. */
-  u48(): number {
-    return this.u32() + this.u16() * 0x1_0000_0000
-  }
-
   /** LEB128 in its shortest form, up to 2^32 - 1. */
   varint(): number {
     let value = 0
@@ -72,14 +67,6 @@ export class ByteReader {
   /** UTF-8 with a length of two bytes before it. */
   longText(): string {
     return this.#text(this.u16())
-  }
-
-  shortTexts(max: number): string[] {
-    const count = this.u8()
-    if (count > max) this.failed = true
-    const texts: string[] = []
-    for (let i = 0; i < count && !this.failed; i++) texts.push(this.shortText())
-    return texts
   }
 
   #text(length: number): string {

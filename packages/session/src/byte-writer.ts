@@ -19,17 +19,13 @@ export class ByteWriter {
     return this.u16(value).u16(value >>> 16)
   }
 
-  u48(value: number): this {
-    return this.u32(value >>> 0).u16(Math.floor(value / 0x1_0000_0000))
-  }
-
   varint(value: number): this {
     let rest = value >>> 0
     for (; rest > 0x7f; rest >>>= 7) this.u8((rest & 0x7f) | 0x80)
     return this.u8(rest)
   }
 
-  bytes(value: Uint8Array): this {
+  bytes(value: ArrayLike<number>): this {
     this.#room(value.length)
     this.#bytes.set(value, this.#length)
     this.#length += value.length

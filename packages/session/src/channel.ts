@@ -1,8 +1,9 @@
 import { CLOSE } from './close-codes.ts'
 import type { Clock } from './clock.ts'
-import { encodeFrame, stampAcks } from './frame-encoder.ts'
+import { encodeClientFrame, stampAcks } from './frame-encoder.ts'
 import type {
   AckFrame,
+  Acks,
   Frame,
   Malformed,
   PingFrame,
@@ -162,8 +163,9 @@ export class Channel {
     return this.outbox.reset()
   }
 
-  sendToken(token: Uint8Array): void {
-    if (!this.#isCorked) this.#transmit(encodeFrame({ type: 'token', ...this.#acks(), token }))
+  /** Sends a frame beside the lanes, with present acknowledgements. */
+  sendAside(encode: (acks: Acks) => Uint8Array): void {
+    if (!this.#isCorked) this.#transmit(encode(this.#acks()))
   }
 
   /** Acknowledges now, with or without need: it shows the other end that this one is there. */
@@ -279,24 +281,24 @@ export class Channel {
   }
 
   /** The acknowledgements to put into a frame that leaves now. */
-  #acks(): { ack: number; stateAck: number } {
+  #acks(): Acks {
     this.#unacknowledged = 0
     return { ack: this.#received.lastReceived, stateAck: this.#stateReceived }
   }
 
   #sendAck(): void {
-    if (!this.#isBlocked) this.#transmit(encodeFrame({ type: 'ack', ...this.#acks() }))
+    if (!this.#isBlocked) this.#transmit(encodeClientFrame({ type: 'ack', ...this.#acks() }))
   }
 
   #ping(time: number): boolean {
     if (this.outbox.isBroken() || this.#isBlocked) return false
     this.outbox.charge(PING_FRAME_BYTES)
-    this.#transmit(encodeFrame({ type: 'ping', ...this.#acks(), time }))
+    this.#transmit(encodeClientFrame({ type: 'ping', ...this.#acks(), time }))
     return true
   }
 
   #pong(time: number): void {
     this.#pingToAnswer = this.#isBlocked ? time : undefined
-    if (!this.#isBlocked) this.#transmit(encodeFrame({ type: 'pong', ...this.#acks(), time }))
+    if (!this.#isBlocked) this.#transmit(encodeClientFrame({ type: 'pong', ...this.#acks(), time }))
   }
 }

@@ -18,7 +18,7 @@ import {
   type WelcomeFrame,
 } from './frame.ts'
 import { decodeServerFrame } from './frame-decoder.ts'
-import { encodeFrame } from './frame-encoder.ts'
+import { encodeClientFrame } from './frame-encoder.ts'
 import { HeldLink } from './held-link.ts'
 import { laneLimits, requireWhole, type LaneLimits } from './limits.ts'
 import type { SessionLink } from './link.ts'
@@ -234,7 +234,7 @@ export class ClientSession {
   }
 
   #sendHello(held: HeldLink, ticket: string): void {
-    const hello = encodeFrame({
+    const hello = encodeClientFrame({
       type: 'hello',
       minProtocol: PROTOCOL.min,
       maxProtocol: PROTOCOL.max,
@@ -252,7 +252,7 @@ export class ClientSession {
 
   #sendResume(held: HeldLink, token: Uint8Array): void {
     held.send(
-      encodeFrame({
+      encodeClientFrame({
         type: 'resume',
         protocol: this.#protocol,
         codec: this.#codec,

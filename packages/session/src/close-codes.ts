@@ -42,9 +42,7 @@ export const CLOSE = {
 
 export type CloseName = keyof typeof CLOSE
 
-const NAMES = new Map<number, CloseName>(
-  (Object.entries(CLOSE) as [CloseName, number][]).map(([name, code]) => [code, name]),
-)
+let names: ReadonlyMap<number, CloseName> | undefined
 
 /** What the other end should do after a close with this code. */
 export function closeKind(code: number): CloseKind {
@@ -65,7 +63,10 @@ export function linkCloseKind(code: number): CloseKind {
 
 /** The name of a code in the table, `app` for one of the application's, `transport` for the rest. */
 export function closeName(code: number): CloseName | 'app' | 'transport' {
-  return NAMES.get(code) ?? (code >= 4400 && code < 5000 ? 'app' : 'transport')
+  names ??= new Map(
+    (Object.entries(CLOSE) as [CloseName, number][]).map(([name, known]) => [known, name]),
+  )
+  return names.get(code) ?? (code >= 4400 && code < 5000 ? 'app' : 'transport')
 }
 
 /** A WebSocket close reason holds 123 bytes. */

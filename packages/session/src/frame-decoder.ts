@@ -55,8 +55,8 @@ function decodeHandshake(bytes: Uint8Array): HelloFrame | ResumeFrame | Malforme
           type: 'hello',
           minProtocol: reader.u8(),
           maxProtocol: reader.u8(),
-          codecs: reader.shortTexts(MAX_CHOICES),
-          compressions: reader.shortTexts(MAX_CHOICES),
+          codecs: readChoices(reader),
+          compressions: readChoices(reader),
           instance: reader.bytes(INSTANCE_BYTES),
           attempt: reader.u32(),
           ticket: reader.longText(),
@@ -74,6 +74,14 @@ function decodeHandshake(bytes: Uint8Array): HelloFrame | ResumeFrame | Malforme
           routeEpoch: reader.varint(),
         }
   return reader.isComplete ? frame : malformed('a handshake with a bad field')
+}
+
+function readChoices(reader: ByteReader): string[] {
+  const count = reader.u8()
+  if (count > MAX_CHOICES) reader.failed = true
+  const texts: string[] = []
+  for (let i = 0; i < count && !reader.failed; i++) texts.push(reader.shortText())
+  return texts
 }
 
 function decodeWelcome(bytes: Uint8Array): WelcomeFrame | Malformed {

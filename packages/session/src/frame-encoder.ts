@@ -3,94 +3,43 @@ import { shortenReason } from './close-codes.ts'
 import {
   MAGIC,
   FRAME_OVERHEAD_BYTES,
-  RECEIVED_KNOWN,
-  RECOVERED,
   RESET,
-  ROUTE_STATES,
   TYPE,
+  type AckFrame,
   type ByeFrame,
-  type Frame,
-  type LiveFrame,
-  type RouteFrame,
-  type Terms,
-  type TokenFrame,
+  type HelloFrame,
+  type PingFrame,
+  type ResumeFrame,
 } from './frame.ts'
 
-/** Writes any frame. Throws a `RangeError` for a text longer than its field. */
-export function encodeFrame(frame: Frame): Uint8Array {
+/** Writes a frame that clients send and that is kept by nobody. Throws a `RangeError` for a text longer than its field. */
+export function encodeClientFrame(
+  frame: HelloFrame | ResumeFrame | ByeFrame | AckFrame | PingFrame,
+): Uint8Array {
   const writer = new ByteWriter().u8(TYPE[frame.type])
   switch (frame.type) {
     case 'hello':
-      for (const byte of MAGIC) writer.u8(byte)
-      writer.u8(frame.minProtocol).u8(frame.maxProtocol)
+      writer.bytes(MAGIC).u8(frame.minProtocol).u8(frame.maxProtocol)
       writer.shortTexts(frame.codecs).shortTexts(frame.compressions)
       writer.bytes(frame.instance).u32(frame.attempt).longText(frame.ticket)
       break
     case 'resume':
-      for (const byte of MAGIC) writer.u8(byte)
-      writer.u8(frame.protocol).shortText(frame.codec).shortText(frame.compression)
+      writer.bytes(MAGIC).u8(frame.protocol).shortText(frame.codec).shortText(frame.compression)
       writer.shortText(frame.sessionId).u16(frame.token.length).bytes(frame.token)
       writer
         .u32(frame.attempt)
         .u32(frame.lastReceived)
         .u8(frame.reset ? RESET : 0)
-        .varint(frame.routeEpoch)
-      break
-    case 'welcome':
-      writer.u8(frame.protocol).shortText(frame.codec).shortText(frame.compression)
-      writer.shortText(frame.sessionId).u16(frame.token.length).bytes(frame.token)
-      writeTerms(writer, frame.terms)
-      break
-    case 'resumed':
-      writer.u16(frame.token.length).bytes(frame.token)
-      writer.u8(
-        (frame.recovered ? RECOVERED : 0) | (frame.lastReceived === undefined ? 0 : RECEIVED_KNOWN),
-      )
-      writer.u32(frame.lastReceived ?? 0)
-      writeTerms(writer, frame.terms)
+      writer.varint(frame.routeEpoch)
       break
     case 'bye':
       writer.u16(frame.code).shortText(shortenReason(frame.reason))
       break
     default:
       writer.u32(frame.ack).u16(frame.stateAck)
-      writeLive(writer, frame)
+      if (frame.type !== 'ack') writer.u32(frame.time)
   }
   return writer.finish()
-}
-
-function writeLive(
-  writer: ByteWriter,
-  frame: Exclude<LiveFrame, ByeFrame> | RouteFrame | TokenFrame,
-): void {
-  switch (frame.type) {
-    case 'reliable':
-      writer.u32(frame.seq).varint(frame.epoch).bytes(frame.payload)
-      break
-    case 'state':
-      writer.varint(frame.epoch).bytes(frame.payload)
-      break
-    case 'route':
-      writer.u32(frame.seq).varint(frame.epoch)
-      writer.u8(ROUTE_STATES.indexOf(frame.state)).shortText(frame.name)
-      break
-    case 'ping':
-    case 'pong':
-      writer.u32(frame.time)
-      break
-    case 'token':
-      writer.u16(frame.token.length).bytes(frame.token)
-      break
-    case 'ack':
-      break
-  }
-}
-
-function writeTerms(writer: ByteWriter, terms: Terms): void {
-  writer.u32(terms.heartbeatMs).u32(terms.heartbeatTimeoutMs).u32(terms.resumeWindowMs)
-  writer.u32(terms.maxFrameBytes).u32(terms.maxServerFrameBytes)
-  writer.u32(terms.messagesPerSecond).u32(terms.messageBurst)
-  writer.u32(terms.bytesPerSecond).u32(terms.byteBurst)
 }
 
 /**

@@ -48,7 +48,7 @@ export interface Terms {
 }
 
 /** What all frames after the handshake open with. */
-interface Acks {
+export interface Acks {
   /** Number of the last reliable frame received in this session. */
   readonly ack: number
   /** Count of state frames received on this link, low 16 bits. */

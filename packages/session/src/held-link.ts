@@ -1,5 +1,5 @@
 import { CLOSE } from './close-codes.ts'
-import { encodeFrame } from './frame-encoder.ts'
+import { encodeClientFrame } from './frame-encoder.ts'
 import type { SessionLink } from './link.ts'
 
 export interface LinkHandlers {
@@ -48,7 +48,7 @@ export class HeldLink {
   close(code: number, reason: string): void {
     if (this.#release() === undefined) return
     try {
-      this.link.send(encodeFrame({ type: 'bye', code, reason }))
+      this.link.send(encodeClientFrame({ type: 'bye', code, reason }))
     } catch {
       // A link that cannot take the reason any more is closed all the same.
     }

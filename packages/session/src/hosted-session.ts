@@ -14,7 +14,7 @@ import {
   type Terms,
 } from './frame.ts'
 import { decodeClientFrame } from './frame-decoder.ts'
-import { encodeFrame } from './frame-encoder.ts'
+import { encodeFrame } from './server-frame-encoder.ts'
 import type { HeldLink } from './held-link.ts'
 import type { SessionLimits } from './limits.ts'
 import type { Random } from './random.ts'
@@ -168,7 +168,9 @@ export class HostedSession implements ServerSession {
     const epoch = (this.#routeEpoch += 1)
     this.#routes.set(name, { epoch, state })
     if (state === 'bound') this.#names.set(epoch, name)
-    this.#channel.outbox.sendRoute(name, epoch, state)
+    this.#channel.outbox.sendRoute(epoch, (seq) =>
+      encodeFrame({ type: 'route', ack: 0, stateAck: 0, seq, epoch, state, name }),
+    )
     return epoch
   }
 
@@ -306,7 +308,7 @@ export class HostedSession implements ServerSession {
     this.#cancelRenewal = this.#host.clock.setTimer(this.#host.tokenTtlMs / 2, () => {
       const token = this.#issueToken()
       if (token === undefined) return
-      this.#channel.sendToken(token)
+      this.#channel.sendAside((acks) => encodeFrame({ type: 'token', ...acks, token }))
       this.#armRenewal()
     })
   }

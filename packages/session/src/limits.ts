@@ -42,6 +42,16 @@ const LANE_DEFAULTS: LaneLimits = {
   slowTimeoutMs: 5000,
 }
 
+const LANE_MINIMA: LaneLimits = {
+  maxUnackedBytes: 1024,
+  maxUnackedFrames: 4,
+  maxUnackedAgeMs: 1000,
+  softUnackedBytes: 0,
+  maxStateBytes: 1024,
+  stateHoldBytes: 0,
+  slowTimeoutMs: 1,
+}
+
 const SESSION_DEFAULTS: SessionLimits = {
   ...LANE_DEFAULTS,
   maxFrameBytes: 16_384,
@@ -54,13 +64,8 @@ const SESSION_DEFAULTS: SessionLimits = {
 
 export function laneLimits(given: Partial<LaneLimits> = {}): LaneLimits {
   const limits = { ...LANE_DEFAULTS, ...given }
-  requireWhole('maxUnackedBytes', limits.maxUnackedBytes, 1024)
-  requireWhole('maxUnackedFrames', limits.maxUnackedFrames, 4)
-  requireWhole('maxUnackedAgeMs', limits.maxUnackedAgeMs, 1000)
-  requireWhole('softUnackedBytes', limits.softUnackedBytes, 0)
-  requireWhole('maxStateBytes', limits.maxStateBytes, 1024)
-  requireWhole('stateHoldBytes', limits.stateHoldBytes, 0)
-  requireWhole('slowTimeoutMs', limits.slowTimeoutMs, 1)
+  for (const name of Object.keys(LANE_MINIMA) as (keyof LaneLimits)[])
+    requireWhole(name, limits[name], LANE_MINIMA[name])
   return limits
 }
 

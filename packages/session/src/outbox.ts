@@ -1,9 +1,8 @@
 import type { Clock } from './clock.ts'
-import { encodeData, encodeFrame } from './frame-encoder.ts'
+import { encodeData } from './frame-encoder.ts'
 import type { LaneLimits } from './limits.ts'
 import type { Pacer } from './pacer.ts'
 import { ReliableSender } from './reliable-lane.ts'
-import type { RouteState } from './routes.ts'
 import { StateSender } from './state-lane.ts'
 import type { Traffic } from './stats.ts'
 
@@ -97,10 +96,10 @@ export class Outbox {
   }
 
   /** Announces a route in order with the frames of the reliable lane. */
-  sendRoute(name: string, epoch: number, state: RouteState): void {
+  sendRoute(epoch: number, encode: (seq: number) => Uint8Array): void {
     const seq = this.#reliable.nextSeq
     this.#announced.set(epoch, seq)
-    this.#keep(encodeFrame({ type: 'route', ack: 0, stateAck: 0, seq, epoch, state, name }))
+    this.#keep(encode(seq))
   }
 
   /** Queues a frame on the state lane. `false`: wait for `drained`. */

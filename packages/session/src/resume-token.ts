@@ -28,7 +28,9 @@ export interface TokenSealer {
 
 export function sealRecord(sealer: TokenSealer, record: ResumeRecord): Uint8Array {
   const writer = new ByteWriter().u8(VERSION).shortText(record.sessionId)
-  writer.shortText(record.account).u32(record.linkEpoch).u48(record.run).u48(record.expiresAt)
+  writer.shortText(record.account).u32(record.linkEpoch)
+  for (const value of [record.run, record.expiresAt])
+    writer.u32(value >>> 0).u16(Math.floor(value / 0x1_0000_0000))
   const token = sealer.seal(writer.finish())
   if (token.length > MAX_TOKEN_BYTES) {
     throw new RangeError(`a sealed token of ${token.length} bytes, at most ${MAX_TOKEN_BYTES}`)
@@ -46,11 +48,14 @@ export function openToken(sealer: TokenSealer, token: Uint8Array): ResumeRecord 
     sessionId: reader.shortText(),
     account: reader.shortText(),
     linkEpoch: reader.u32(),
-    run: reader.u48(),
-    expiresAt: reader.u48(),
+    run: readU48(reader),
+    expiresAt: readU48(reader),
   }
   return reader.isComplete ? record : undefined
 }
+
+/** As milliseconds of the wall clock they last until the year 10889. */
+const readU48 = (reader: ByteReader): number => reader.u32() + reader.u16() * 0x1_0000_0000
 
 function openSealed(sealer: TokenSealer, token: Uint8Array): Uint8Array | undefined {
   try {

@@ -9,7 +9,7 @@ import type { SessionLink } from './link.ts'
 import { systemRandom, type Random } from './random.ts'
 import { openToken, type ResumeRecord, type TokenSealer } from './resume-token.ts'
 import type { Identity, ServerSession } from './server-session.ts'
-import { CloseCounts, Traffic, type ServerStats } from './stats.ts'
+import { addTraffic, CloseCounts, Traffic, type ServerStats } from './stats.ts'
 import { Tombstones } from './tombstones.ts'
 
 export interface SessionServerOptions {
@@ -173,13 +173,13 @@ export class SessionServer {
 
   stats(): ServerStats {
     const traffic = new Traffic()
-    traffic.add(this.#endedTraffic)
+    addTraffic(traffic, this.#endedTraffic)
     let open = 0
     let unackedFrames = 0
     let unackedBytes = 0
     for (const session of this.#sessions.values()) {
       if (session.state === 'open') open += 1
-      traffic.add(session.traffic)
+      addTraffic(traffic, session.traffic)
       const stats = session.stats()
       unackedFrames += stats.unackedFrames
       unackedBytes += stats.unackedBytes
@@ -321,7 +321,7 @@ export class SessionServer {
   #ended(session: HostedSession, code: number, reason: string): void {
     this.#sessions.delete(session.id)
     if (this.#byAccount.get(session.account) === session) this.#byAccount.delete(session.account)
-    this.#endedTraffic.add(session.traffic)
+    addTraffic(this.#endedTraffic, session.traffic)
     this.#sessionCloses.count(closeName(code))
     const { confirmedEpoch } = session
     this.#tombstones.add(session.id, { code, reason, confirmedEpoch }, this.#host.clock.now())

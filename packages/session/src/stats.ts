@@ -62,35 +62,15 @@ export class Traffic {
   staleRoute = 0
   links = 0
 
-  add(other: Readonly<Traffic>): void {
-    this.framesIn += other.framesIn
-    this.framesOut += other.framesOut
-    this.bytesIn += other.bytesIn
-    this.bytesOut += other.bytesOut
-    this.resent += other.resent
-    this.duplicates += other.duplicates
-    this.lost += other.lost
-    this.stateReplaced += other.stateReplaced
-    this.stateDropped += other.stateDropped
-    this.staleRoute += other.staleRoute
-    this.links += other.links
-  }
-
   snapshot(): Omit<SessionStats, 'unackedFrames' | 'unackedBytes' | 'rttMs'> {
-    return {
-      framesIn: this.framesIn,
-      framesOut: this.framesOut,
-      bytesIn: this.bytesIn,
-      bytesOut: this.bytesOut,
-      resent: this.resent,
-      duplicates: this.duplicates,
-      lost: this.lost,
-      stateReplaced: this.stateReplaced,
-      stateDropped: this.stateDropped,
-      staleRoute: this.staleRoute,
-      links: this.links,
-    }
+    return { ...this }
   }
+}
+
+/** Adds what another end has counted. */
+export function addTraffic(sum: Traffic, other: Readonly<Traffic>): void {
+  for (const name of Object.keys(sum) as (keyof Omit<Traffic, 'snapshot'>)[])
+    sum[name] += other[name]
 }
 
 /** Counts by the name of a close code. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { encodeFrame } from '../src/frame-encoder.ts'
+import { encodeFrame } from '../src/server-frame-encoder.ts'
 import type { Terms } from '../src/frame.ts'
 import { CLOSE, ClientSession } from '../src/index.ts'
 import { bytes, logClient, World } from './support/world.ts'

@@ -2,7 +2,8 @@ import { seededRandom } from '@rts/testing'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { decodeClientFrame, decodeServerFrame } from '../src/frame-decoder.ts'
-import { encodeData, encodeFrame, stampAcks } from '../src/frame-encoder.ts'
+import { encodeData, stampAcks } from '../src/frame-encoder.ts'
+import { encodeFrame } from '../src/server-frame-encoder.ts'
 import {
   FRAME_OVERHEAD_BYTES,
   TYPE,

@@ -1,6 +1,7 @@
 import { seededRandom, type SeededRandom } from '@rts/testing'
 import { expect, test } from 'vitest'
-import { encodeFrame, stampAcks } from '../src/frame-encoder.ts'
+import { stampAcks } from '../src/frame-encoder.ts'
+import { encodeFrame } from '../src/server-frame-encoder.ts'
 import type { Frame, ServerFrame, Terms } from '../src/frame.ts'
 import { closeName, type ServerSession, type SessionLink } from '../src/index.ts'
 import { HELLO } from './support/raw-client.ts'

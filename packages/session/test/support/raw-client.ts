@@ -1,5 +1,5 @@
 import { decodeServerFrame } from '../../src/frame-decoder.ts'
-import { encodeFrame } from '../../src/frame-encoder.ts'
+import { encodeFrame } from '../../src/server-frame-encoder.ts'
 import type { Frame, HelloFrame, Malformed, ServerFrame } from '../../src/frame.ts'
 import type { Wire } from './wire.ts'
 
