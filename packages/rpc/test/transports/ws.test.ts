@@ -123,3 +123,28 @@ test('the browser’s side dials only, and talks to a node like any other', asyn
     executed: 'no',
   })
 })
+
+test.each([
+  ['ws', ws],
+  ['websocket', websocket],
+] as const)('%s sends each message at once, or when it is told, if asked to', async (_, dialer) => {
+  const listening = ws()
+  onTestFinished(() => listening.abort())
+  const received: number[] = []
+  const { url } = await listening.listen('ws://127.0.0.1:0', { trust: 'server' }, (link) => {
+    link.onMessage = (message) => received.push(message[0]!)
+  })
+  const manual = dialer({ flush: 'manual' })
+  const immediate = dialer({ flush: 'immediate' })
+  onTestFinished(() => manual.abort())
+  onTestFinished(() => immediate.abort())
+  const waits = await manual.dial(url, { trust: 'server', signal })
+  const hurries = await immediate.dial(url, { trust: 'server', signal })
+  waits.send(Uint8Array.of(1))
+  hurries.send(Uint8Array.of(2))
+  await eventually(() => received.length === 1)
+  expect(received).toEqual([2])
+  manual.flush()
+  await eventually(() => received.length === 2)
+  expect(received).toEqual([2, 1])
+})
