@@ -137,6 +137,9 @@ export class TcpProxyLink extends TcpFaultControls {
   #closed(): void {
     if (!this.#isOpen) return
     this.#isOpen = false
+    // What they still hold has nowhere to go, and slices of it would take a turn of the event loop each.
+    this.#pumps.toTarget.stop()
+    this.#pumps.toClient.stop()
     this.#options.onClosed(this)
   }
 }
