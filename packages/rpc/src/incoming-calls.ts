@@ -72,7 +72,7 @@ export class IncomingCalls {
     const timeoutMs = reader.varint()
     if (id === NOTIFY_ID) return false
     this.#host.counters.callsReceived += 1
-    const deadline = timeoutMs === 0 ? undefined : this.#host.turn.now() + timeoutMs
+    const deadline = timeoutMs === 0 ? undefined : Math.ceil(this.#host.turn.now() + timeoutMs)
     return this.#receive(id, deadline, flags, reader)
   }
 

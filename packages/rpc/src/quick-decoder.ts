@@ -133,11 +133,17 @@ function shortText(start: number, length: number): string | undefined {
 function array(length: number, depth: number): unknown[] | typeof NOT_QUICK {
   // An item has at least one byte.
   if (length > end - at || depth > MAX_DEPTH) return NOT_QUICK
+  if (length === 1) {
+    const item = read(depth)
+    return item === NOT_QUICK ? NOT_QUICK : [item]
+  }
   const items: unknown[] = []
+  // A list that grows takes room for 17 at first; a long one is not believed its length.
+  if (length < 17) items.length = length
   for (let i = 0; i < length; i++) {
     const item = read(depth)
     if (item === NOT_QUICK) return NOT_QUICK
-    items.push(item)
+    items[i] = item
   }
   return items
 }
