@@ -48,6 +48,7 @@ export interface LiveDirectoryOptions {
   readonly role: string
   readonly callTimeoutMs: number
   readonly auditIntervalMs: number
+  readonly fleet: () => number
   readonly removalGraceMs: number
   readonly loadOf: LoadOf | undefined
   readonly clock: Clock
@@ -99,6 +100,7 @@ export class LiveDirectory implements Directory {
       range: { prefix: this.#prefix },
       callTimeoutMs,
       auditIntervalMs,
+      fleet: options.fleet,
       clock,
       random,
       logger,

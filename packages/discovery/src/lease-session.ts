@@ -28,6 +28,10 @@ export interface LeaseSessionOptions {
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
+  /** How many nodes come back together when the backend was away. */
+  readonly fleet: () => number
+  /** How many nodes lost their leases while the backend was there. */
+  readonly missing: () => number
   /** `renewed`: the same lease as before, so what was bound to it may still stand. */
   readonly onLive: (lease: LeaseId, renewed: boolean, before: LeaseState) => void
   readonly onSuspect: (lease: LeaseId) => void
@@ -44,6 +48,10 @@ export type LeaseLoss = 'fenced' | 'gone'
 const RETRY_BASE_MS = 50
 /** With full jitter a node is back within a second of the backend's first answer. */
 const RETRY_MAX_MS = 900
+/** For each node of a fleet; with three requests of each that is some 170 a second. */
+const RETURN_MS_PER_NODE = 18
+/** The same where the loss is heard with the next keepalive, which takes up to a third of the TTL. */
+const REPLACE_MS_PER_NODE = 13
 
 /**
  * One lease, kept alive on a monotonic clock and given up by that clock before the backend can end it: it is
@@ -59,6 +67,8 @@ export class LeaseSession implements Lease {
   #heldUntil = 0
   #suspectAt = 0
   #tenure = 0
+  /** How long the next lease has to wait for its turn. */
+  #politeMs = 0
   #cancelWatchdog: () => void = () => {}
   #wake: () => void = () => {}
 
@@ -68,6 +78,8 @@ export class LeaseSession implements Lease {
       baseMs: RETRY_BASE_MS,
       maxMs: RETRY_MAX_MS,
       random: options.random,
+      // A restarted server gives every lease its whole time again: all must be back within it.
+      spreadMs: () => Math.min(options.fleet() * RETURN_MS_PER_NODE, options.ttlSeconds * 900),
     })
     this.#running.abort()
   }
@@ -166,16 +178,16 @@ export class LeaseSession implements Lease {
         delayMs = this.#beatMs()
       } catch (error) {
         if (running.aborted) return
-        delayMs = this.#backoff.nextMs()
+        delayMs = this.#retryMs()
         this.#options.logger.debug('keepalive failed, trying again', { delayMs, error })
       }
     }
   }
 
   async #beat(running: AbortSignal): Promise<void> {
-    const { backend, clock, callTimeoutMs } = this.#options
+    const { backend, clock } = this.#options
     const lease = this.#lease
-    if (lease === undefined) return this.#grant(callTimeoutMs, running)
+    if (lease === undefined) return this.#renew(running)
     const sentAt = clock.now()
     const ttlSeconds = await backend.keepAlive(lease, { timeoutMs: this.#answerMs() })
     if (running.aborted || lease !== this.#lease) return
@@ -184,7 +196,15 @@ export class LeaseSession implements Lease {
       return
     }
     this.#lose('gone')
-    await this.#grant(callTimeoutMs, running)
+    await this.#renew(running)
+  }
+
+  async #renew(running: AbortSignal): Promise<void> {
+    const { clock, callTimeoutMs } = this.#options
+    const delayMs = this.#politeMs
+    this.#politeMs = 0
+    if (delayMs > 0) await this.#pause(delayMs, inBackground(clock))
+    if (!running.aborted) await this.#grant(callTimeoutMs, running)
   }
 
   async #grant(timeoutMs: number, running: AbortSignal): Promise<void> {
@@ -249,6 +269,10 @@ export class LeaseSession implements Lease {
     this.#state = 'lost'
     this.#heldUntil = 0
     if (wasHeld) {
+      // Who was away comes back at a time of its own; who was not hears of it together with all the others.
+      if (reason === 'gone') this.#politeMs = this.#crowdMs()
+      // What was drawn while time was short says nothing about a fair turn.
+      this.#backoff.reset()
       this.#tenure++
       this.#options.logger.warn('lease lost', { lease, reason })
       this.#options.onLost(lease, reason)
@@ -265,6 +289,20 @@ export class LeaseSession implements Lease {
         resolve()
       }
     })
+  }
+
+  /** While the lease is held there is not much time to be polite. */
+  #retryMs(): number {
+    const delayMs = this.#backoff.nextMs()
+    const leftMs = this.#heldUntil - this.#options.clock.now()
+    return leftMs > 0 ? Math.min(delayMs, Math.max(RETRY_BASE_MS, leftMs / 3)) : delayMs
+  }
+
+  /** When all leases end at once, a large fleet takes its new ones one after the other. */
+  #crowdMs(): number {
+    const { missing, random } = this.#options
+    const spreadMs = missing() * REPLACE_MS_PER_NODE
+    return spreadMs > RETRY_MAX_MS ? unitFrom(random) * spreadMs : 0
   }
 
   /** A third of the time to live, a tenth earlier or later so that nodes do not beat together. */

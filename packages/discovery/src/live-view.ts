@@ -10,6 +10,8 @@ export interface LiveViewOptions {
   readonly callTimeoutMs: number
   /** Milliseconds between lists that only check what the watch says. */
   readonly auditIntervalMs: number
+  /** How many others read again when the backend was away. @defaultValue 0 */
+  readonly fleet?: () => number
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
@@ -25,6 +27,9 @@ export interface LiveViewOptions {
 
 const RETRY_BASE_MS = 50
 const RETRY_MAX_MS = 900
+const RETURN_MS_PER_NODE = 10
+/** A view is not to be stale for much longer than the outage, however large the fleet. */
+const MAX_SPREAD_MS = 10_000
 
 /**
  * The entries of a range as a set that follows the store: a list, then a watch from the next revision,
@@ -51,6 +56,7 @@ export class LiveView {
       baseMs: RETRY_BASE_MS,
       maxMs: RETRY_MAX_MS,
       random: options.random,
+      spreadMs: () => Math.min((options.fleet?.() ?? 0) * RETURN_MS_PER_NODE, MAX_SPREAD_MS),
     })
     void this.#list()
   }

@@ -20,6 +20,12 @@ export interface RegistryOptions {
   readonly removalGraceMs?: number
   /** Milliseconds between whole reads that only check the watch. From 1000. @defaultValue 300000 */
   readonly auditIntervalMs?: number
+  /**
+   * How many nodes come back together after an outage, where this process sees fewer in its directories. More than
+   * 50 spread over 18 ms for each, so that a member of etcd has no more than 200 of their requests a second.
+   * A whole number from 0. @defaultValue 0
+   */
+  readonly fleetSize?: number
   /** Names this start of the process. @defaultValue wall time and randomness */
   readonly epoch?: string
   /** A node's load for `pick`, where the pick names none. @defaultValue `meta.load` of its record */

@@ -13,7 +13,7 @@ import {
   type NodeRecord,
   type NodeState,
 } from './node-record.ts'
-import type { Random } from './random.ts'
+import { unitFrom, type Random } from './random.ts'
 import { Rival } from './rival.ts'
 import type { Sweeper } from './sweeper.ts'
 
@@ -42,6 +42,7 @@ export interface NodeRegistrationOptions {
   readonly record: NodeRecord
   readonly callTimeoutMs: number
   readonly auditIntervalMs: number
+  readonly fleet: () => number
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
@@ -60,6 +61,9 @@ interface Waiter {
 /** How often an id that another process holds is looked at, besides being watched: at first, and once reported. */
 const RIVAL_POLL_MS = 500
 const REPORTED_POLL_MS = 5000
+/** From so many nodes on they do not put back a deleted key at once, but over so long for each. */
+const LARGE_FLEET = 50
+const REPAIR_MS_PER_NODE = 20
 
 /**
  * Makes the backend agree with the wanted record, again and again: after a lost lease, a deleted key, an
@@ -82,13 +86,14 @@ export class NodeRegistration implements Registration {
   #isRunning: Promise<void> | undefined
   #isOver = false
   #wake: () => void = () => {}
+  #cancelKick: () => void = () => {}
   #leaving: Promise<void> | undefined
   #onAnswer: () => void = () => {}
   #onFailed: (error: DiscoveryError) => void = () => {}
 
   constructor(options: NodeRegistrationOptions) {
     this.#options = options
-    const { backend, clock, random, logger, key, callTimeoutMs, auditIntervalMs } = options
+    const { backend, clock, random, logger, key, callTimeoutMs, auditIntervalMs, fleet } = options
     this.#record = options.record
     this.#json = encodeRecord(options.record)
     this.#backoff = new Backoff({ baseMs: 50, maxMs: 900, random })
@@ -97,6 +102,7 @@ export class NodeRegistration implements Registration {
       range: { key },
       callTimeoutMs,
       auditIntervalMs,
+      fleet,
       clock,
       random,
       logger,
@@ -178,6 +184,7 @@ export class NodeRegistration implements Registration {
   /** Looks whether the backend still agrees: after the lease came (back), or in doubt. */
   kick(): void {
     this.#isDirty = true
+    this.#cancelKick()
     this.#wake()
     if (!this.#isRunning && !this.#isOver) {
       this.#isRunning = this.#run().finally(() => {
@@ -217,6 +224,7 @@ export class NodeRegistration implements Registration {
     const { sweeper, key, onLeft } = this.#options
     this.#isOver = true
     this.#guard.close()
+    this.#cancelKick()
     this.#wake()
     sweeper.add(key)
     onLeft()
@@ -254,6 +262,8 @@ export class NodeRegistration implements Registration {
   async #reconcile(lease: LeaseId): Promise<void> {
     const { backend, key, callTimeoutMs } = this.#options
     const version = this.#version
+    // It went with the lease before this one. Should it be there all the same, the comparison says so.
+    if (this.#written && this.#written.lease !== lease) this.#modRevision = 0
     const isThere = this.#written?.version === version && this.#written.lease === lease
     // One lost answer may not use up the time that `enter` and `setState` wait.
     const timeoutMs = callTimeoutMs / 2
@@ -334,7 +344,13 @@ export class NodeRegistration implements Registration {
     if (after?.modRevision === this.#modRevision) return
     // Our own write, heard of before its answer came.
     if (after?.value === this.#json && after.lease === this.#options.session.held) return
-    this.kick()
+    const { clock, random, fleet } = this.#options
+    const size = fleet()
+    if (after || size <= LARGE_FLEET) return this.kick()
+    // Perhaps all leases ended together: most of the fleet learns that with its next keepalive.
+    this.#cancelKick()
+    const delayMs = unitFrom(random) * size * REPAIR_MS_PER_NODE
+    this.#cancelKick = inBackground(clock).setTimer(delayMs, () => this.kick())
   }
 
   /** Waits until it is time or there is news. */

@@ -80,6 +80,7 @@ export class Registry {
   readonly #stopTimeoutMs: number
   readonly #removalGraceMs: number
   readonly #auditIntervalMs: number
+  readonly #fleetSize: number
   readonly #session: LeaseSession
   readonly #sweeper: Sweeper
   readonly #claims: Claims
@@ -92,6 +93,8 @@ export class Registry {
   #isOpen = false
   #starting: Promise<void> | undefined
   #stopping: Promise<void> | undefined
+  /** How many nodes were seen at the last two keepalives. */
+  #seen: readonly [number, number] = [0, 0]
   #leaseLosses = 0
   #registered = 0
 
@@ -115,6 +118,7 @@ export class Registry {
       0,
     )
     this.#auditIntervalMs = checkNumber('auditIntervalMs', options.auditIntervalMs ?? 300_000, 1000)
+    this.#fleetSize = checkNumber('fleetSize', options.fleetSize ?? 0, 0, true)
     this.#backend = backend
     this.#clock = clock
     this.#random = random
@@ -131,11 +135,16 @@ export class Registry {
       ...shared,
       ttlSeconds,
       fenceMarginMs,
+      fleet: () => this.#fleet(),
+      missing: () => this.#missing(),
       onLive: (lease, renewed, before) => this.#onLive(lease, renewed, before),
       onSuspect: (leaseId) => this.#emitter.emit('lease-suspect', { leaseId }),
       onLost: (lease, reason) => this.#onLost(lease, reason),
       onGone: () => this.#sweeper.clear(),
-      onAcknowledged: (lease) => this.#audit.look(lease),
+      onAcknowledged: (lease) => {
+        this.#seen = [this.#seen[1], this.#nodesSeen()]
+        this.#audit.look(lease)
+      },
     })
     this.#session = session
     this.#sweeper = new Sweeper({ ...shared, session })
@@ -200,6 +209,7 @@ export class Registry {
       record,
       callTimeoutMs: this.#callTimeoutMs,
       auditIntervalMs: this.#auditIntervalMs,
+      fleet: () => this.#fleet(),
       clock: this.#clock,
       random: this.#random,
       logger: this.#logger,
@@ -231,6 +241,7 @@ export class Registry {
         role,
         callTimeoutMs: this.#callTimeoutMs,
         auditIntervalMs: this.#auditIntervalMs,
+        fleet: () => this.#fleet(),
         removalGraceMs: this.#removalGraceMs,
         loadOf: this.#loadOf,
         clock: this.#clock,
@@ -368,6 +379,20 @@ export class Registry {
         : 'the lease of this node is no longer surely held: its keepalives were not answered in time'
     this.#claims.loseAll(new DiscoveryError('DISCOVERY_LEASE_LOST', message))
     this.#emitter.emit('lease-lost', { leaseId, reason })
+  }
+
+  #nodesSeen(): number {
+    let count = 0
+    for (const directory of this.#directories.values()) count += directory.nodes.length
+    return count
+  }
+
+  #fleet(): number {
+    return Math.max(this.#fleetSize, this.#nodesSeen())
+  }
+
+  #missing(): number {
+    return Math.max(this.#fleetSize, ...this.#seen) - this.#nodesSeen()
   }
 
   async #mayClaim(options: WaitOptions): Promise<void> {

@@ -26,4 +26,24 @@ describe('Backoff', () => {
     )
     for (const tenth of tenths) expect(tenth.length).toBeGreaterThan(30)
   })
+
+  it('makes an even stream of a large fleet, whenever the server comes back', () => {
+    const spreadMs = 9000
+    for (const backAt of [20_000, 33_333, 100_000]) {
+      const arrivals = Array.from({ length: 500 }, (_, seed) => {
+        const random = seededRandom(seed)
+        const backoff = new Backoff({ baseMs: 50, maxMs: 900, random, spreadMs: () => spreadMs })
+        expect(backoff.nextMs()).toBeLessThanOrEqual(50)
+        let at = 0
+        while (at < backAt) at += backoff.nextMs()
+        return at - backAt
+      })
+      for (let second = 0; second < 8; second++) {
+        const count = arrivals.filter((at) => Math.floor(at / 1000) === second).length
+        expect(count).toBeGreaterThan(30)
+        expect(count).toBeLessThan(85)
+      }
+      expect(Math.max(...arrivals)).toBeLessThan(spreadMs * 1.1)
+    }
+  })
 })

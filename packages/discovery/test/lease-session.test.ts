@@ -22,6 +22,8 @@ async function make({ seed = 1, start = true } = {}) {
     clock,
     random: seededRandom(seed),
     logger: silentLogger,
+    fleet: () => 0,
+    missing: () => 0,
     onLive: (lease, renewed, before) =>
       events.push(`live ${lease} ${renewed ? 'renewed' : 'new'} after ${before}`),
     onSuspect: () => events.push('suspect'),

@@ -173,10 +173,13 @@ class MemoryHistory {
         if (process.registration) return
         process.registration = made
       }, quietly)
-    } else if (this.#random.chance(0.25)) {
+      return
+    }
+    const chance = this.#random.int(4)
+    if (chance === 0) {
       process.registration = undefined
       registration.leave().catch(quietly)
-    } else if (this.#random.chance(0.25)) {
+    } else if (chance === 1) {
       registration.setState(this.#random.pick(['ready', 'draining', 'starting'])).catch(quietly)
     } else registration.update({ step: this.#step }).catch(quietly)
   }
