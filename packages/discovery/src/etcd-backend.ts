@@ -13,7 +13,7 @@ import type {
   WatchHandle,
   WatchHandlers,
 } from './backend.ts'
-import { systemClock, type Clock } from './clock.ts'
+import { inBackground, systemClock, type Clock } from './clock.ts'
 import { withDeadline } from './deadline.ts'
 import { DiscoveryError } from './errors.ts'
 import { fromKeyValue, toCompare, toRange, toRequest } from './etcd-codec.ts'
@@ -194,6 +194,7 @@ export class EtcdBackend implements Backend {
       answerMs: this.#callTimeoutMs,
       idleMs: this.#watchIdleMs,
       onOver: (over) => void this.#watches.delete(over),
+      onBroken: () => this.#retire(),
     })
     this.#watches.add(watch)
     return watch
@@ -224,6 +225,15 @@ export class EtcdBackend implements Backend {
         if (!isWorthIt || this.#clock.now() >= endsAt) throw reason
       }
     }
+  }
+
+  /** The next request goes over a new connection; those on their way have their time on the old one. */
+  #retire(): void {
+    const client = this.#client
+    if (!client || this.#users === 0) return
+    this.#client = undefined
+    const close = () => void client.then((open) => open.close()).catch(() => {})
+    inBackground(this.#clock).setTimer(this.#callTimeoutMs, close)
   }
 
   /** @returns whether this was the connection in use */

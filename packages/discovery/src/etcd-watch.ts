@@ -14,6 +14,8 @@ export interface EtcdWatchOptions {
   readonly answerMs: number
   readonly idleMs: number
   readonly onOver: (watch: EtcdWatch) => void
+  /** Its link broke: others to the same member may be broken too. */
+  readonly onBroken: () => void
 }
 
 /** One watch on a stream and a connection of its own. It never resumes: whoever uses it starts another. */
@@ -81,6 +83,7 @@ export class EtcdWatch implements WatchHandle {
   #end(end: WatchEnd): void {
     if (this.#isOver) return
     this.close()
+    if (end.kind === 'disconnected') this.#options.onBroken()
     this.#options.endpoints.rotate()
     this.#options.handlers.onEnd(end)
   }

@@ -120,6 +120,7 @@ describe.skipIf(!serviceBinary('etcd')).concurrent('on a failing etcd', { timeou
     const registration = await node.register(game('game_1'))
     const directory = watcher.watch('game')
     await directory.ready()
+    await eventually(() => !directory.stale)
     const stalledAt = systemClock.now()
     for (const link of proxy.links) link.stall(true)
     await registration.update({ load: 1 })
