@@ -1,0 +1,110 @@
+import { describe, expect, it } from 'vitest'
+import { Registry, StaticBackend } from '../src/index.ts'
+import { World } from './world.ts'
+
+const line = async (world: World) =>
+  (await world.store.range({ prefix: '/default/locks/' })).entries.length
+
+describe('a line for a lock', () => {
+  it('wakes one process for each turn: everybody watches only who stands before', async () => {
+    const world = new World()
+    const nodes = Array.from({ length: 6 }, () => world.node())
+    const watched: string[] = []
+    for (const { link } of nodes) {
+      const { watch } = link
+      link.watch = (range, revision, handlers) => {
+        watched.push('key' in range ? range.key : range.prefix)
+        return watch.call(link, range, revision, handlers)
+      }
+    }
+    const first = await world.run(nodes[0]!.registry.lock('l'))
+    const waiting = []
+    for (const [i, { registry }] of nodes.slice(1).entries()) {
+      const turn = registry.lock('l', { timeoutMs: 60_000 })
+      // Those that still wait when the test ends are stopped.
+      turn.catch(() => {})
+      waiting.push(turn)
+      await world.clock.advance(10)
+      expect(await line(world)).toBe(i + 2)
+    }
+    const { entries } = await world.store.range({ prefix: '/default/locks/l/' })
+    const keys = [...entries].sort((a, b) => a.createRevision - b.createRevision)
+    expect(watched).toEqual(keys.slice(0, 5).map((entry) => entry.key))
+    await world.run(first.release())
+    const second = await world.run(waiting[0]!)
+    expect(second.fence).toBeGreaterThan(first.fence)
+    expect(watched).toHaveLength(5)
+    // One in the middle leaves: who stood behind it looks at the next one before.
+    await world.run(nodes[2]!.registry.stop())
+    await expect(waiting[1]).rejects.toMatchObject({ code: 'DISCOVERY_STOPPED' })
+    await world.clock.advance(10)
+    expect(watched).toHaveLength(6)
+    expect(watched[5]).toBe(keys[1]!.key)
+    await world.stop()
+  })
+
+  it('keeps a place through an outage, and takes a new one when the lease is lost', async () => {
+    const world = new World()
+    const [a, b, c] = [world.node(), world.node(), world.node()]
+    const held = await world.run(a.registry.lock('l'))
+    const order: string[] = []
+    const wait = (name: string, { registry }: typeof a) =>
+      registry.lock('l', { timeoutMs: Infinity }).then((lock) => {
+        order.push(name)
+        return lock
+      })
+    const second = wait('b', b)
+    await world.clock.advance(10)
+    const third = wait('c', c)
+    await world.clock.advance(10)
+    world.store.setAvailable(false)
+    await world.clock.advance(1000)
+    world.store.setAvailable(true)
+    await world.clock.advance(1000)
+    expect(held.signal.aborted).toBe(false)
+    // The link of b alone is away until its lease is over: it comes back behind c.
+    b.link.setFault('refuse')
+    await world.clock.advance(8000)
+    b.link.setFault(undefined)
+    await world.clock.advance(2000)
+    expect(order).toEqual([])
+    await world.run(held.release())
+    await world.run((await world.run(third)).release())
+    await world.run(second)
+    expect(order).toEqual(['c', 'b'])
+    await world.stop()
+  })
+
+  it('leaves nothing behind when the write of a place is done and not answered', async () => {
+    const world = new World()
+    const { registry, link } = world.node()
+    await world.run(registry.start())
+    link.setFault('mute')
+    const waiting = world.failure(registry.lock('l', { timeoutMs: 500 }))
+    expect(await waiting).toMatchObject({ code: 'DISCOVERY_TIMEOUT' })
+    link.setFault(undefined)
+    await world.clock.advance(8000)
+    expect(await line(world)).toBe(0)
+    await world.stop()
+  })
+
+  it('keeps the lines of names apart that begin alike', async () => {
+    const world = new World()
+    const { registry } = world.node()
+    const names = ['a', 'a/b', 'a/b/c', 'a%2Fb', 'á ☃']
+    for (const name of names)
+      expect(await world.run(registry.lock(name))).toMatchObject({ key: name })
+    expect(registry.stats().claims).toBe(names.length)
+    await world.stop()
+  })
+
+  it('is refused over a backend that is not shared, and for a name that is none', async () => {
+    await using registry = new Registry(new StaticBackend([]))
+    await expect(registry.lock('l')).rejects.toMatchObject({ code: 'DISCOVERY_UNSUPPORTED' })
+    expect(() => registry.elect('l')).toThrow(/not shared/)
+    const world = new World()
+    expect(() => world.node().registry.elect('')).toThrow(RangeError)
+    expect(await world.failure(world.node().registry.lock(''))).toBeInstanceOf(RangeError)
+    await world.stop()
+  })
+})
