@@ -1,56 +1,44 @@
+import { AckList } from './ack-list.ts'
+import { CongestionWindow } from './congestion.ts'
+import {
+  IKCP_ASK_SEND,
+  IKCP_ASK_TELL,
+  IKCP_CMD_ACK,
+  IKCP_CMD_PUSH,
+  IKCP_CMD_WASK,
+  IKCP_CMD_WINS,
+  IKCP_OVERHEAD,
+  IKCP_PROBE_LIMIT,
+  IKCP_RTO_MAX,
+  IKCP_WND_RCV,
+  MAX_DATAGRAM_BYTES,
+  MAX_FRAGMENTS,
+} from './constants.ts'
+import { checkOption, checkOptions, type KcpOptions } from './options.ts'
+import { ReceiveBuffer } from './receive-buffer.ts'
+import { RtoEstimator } from './rto.ts'
+import { type Packet, SegmentPool } from './segment-pool.ts'
+import {
+  ACKED,
+  FASTACK,
+  FRG,
+  LENGTH,
+  OFFSET,
+  RECORD_BITS,
+  RESENDTS,
+  RTO,
+  SendBuffer,
+  TS,
+  XMIT,
+} from './send-buffer.ts'
+import { serialDiff } from './serial.ts'
+
 /**
- * Takes one finished datagram. The bytes are `buffer[offset, offset + length)` and are valid only during the
- * call: the buffer is reused. `headroomBytes` before `offset` and `tailroomBytes` after the end are the callee's
- * to overwrite, so that a header or a tag needs no copy.
+ * Takes one finished datagram: `buffer[offset, offset + length)`, valid only during the call, as the buffer is
+ * reused. `headroomBytes` before it and `tailroomBytes` after it are the callee's to overwrite, so that a header or
+ * a tag needs no copy. It must not call back into the conversation.
  */
 export type KcpOutput = (buffer: Uint8Array, offset: number, length: number) => void
-
-/** Everything about one KCP conversation that can be chosen. Names are those of the C original. */
-export interface KcpOptions {
-  /** The clock at creation, in milliseconds; any monotonic clock, read modulo 2^32. @defaultValue 0 */
-  readonly nowMs?: number
-  /** 0 normal; 1 minimum RTO 30 ms and backoff x1.5; 2 backoff by half of the RTO. @defaultValue 0 */
-  readonly nodelay?: number
-  /** Milliseconds, 1 to 5000: the floor of the RTO's variance term, and of a flush grid if the caller keeps one. @defaultValue 100 */
-  readonly interval?: number
-  /** Resend after this many later acknowledgements; 0 turns fast resend off. @defaultValue 0 */
-  readonly resend?: number
-  /** Fast resends a segment may have before only its timeout resends it; 0 is no limit. @defaultValue 5 */
-  readonly fastlimit?: number
-  /** `true` turns the congestion window off, as games need. @defaultValue false */
-  readonly nc?: boolean
-  /** Send window in segments, 1 to 32767. @defaultValue 32 */
-  readonly sndWnd?: number
-  /** Receive window in segments, 1 to 32767. @defaultValue 128 */
-  readonly rcvWnd?: number
-  /** Receive window the peer is known to have; without it, it is learnt from the peer's datagrams (128 until then). */
-  readonly peerRcvWnd?: number
-  /** Largest datagram in bytes, KCP headers counted, 50 to 65507. @defaultValue 1400 */
-  readonly mtu?: number
-  /** Byte stream instead of messages: boundaries are not kept, segments are filled. @defaultValue false */
-  readonly stream?: boolean
-  /** Segments that may wait or be in flight before `send` refuses. @defaultValue 16384 */
-  readonly maxWaitSnd?: number
-  /** Milliseconds without any acknowledgement, while segments are in flight, until the link is dead; 0 is never. @defaultValue 30000 */
-  readonly deadLinkMs?: number
-  /** Transmissions of one segment before the link may be dead (with a sixth of `deadLinkMs` passed too); 0 is never. @defaultValue 20 */
-  readonly deadLink?: number
-  /** Milliseconds of the first wait before a closed peer window is probed; grows by half each time to 120 s. @defaultValue 500 */
-  readonly probeInitMs?: number
-  /** `true` acknowledges every segment as the C original does, even where `una` says it already. @defaultValue false */
-  readonly ackAll?: boolean
-  /** First sequence number of both directions; both ends must agree, plain peers start at 0. @defaultValue 0 */
-  readonly initialSn?: number
-  /** Free bytes kept before each datagram in the output buffer. @defaultValue 0 */
-  readonly headroomBytes?: number
-  /** Free bytes kept after each datagram in the output buffer. @defaultValue 0 */
-  readonly tailroomBytes?: number
-  /** Segments shared with other conversations. @defaultValue a pool shared by the process */
-  readonly pool?: SegmentPool
-}
-
-/** Free segments and the output buffer, shared by the conversations of one listener. */
-export class SegmentPool {}
 
 /** What a conversation has done so far. */
 export interface KcpStats {
@@ -58,30 +46,31 @@ export interface KcpStats {
   datagramsOut: number
   /** Bytes given to `output`. */
   bytesOut: number
-  /** Datagrams that passed validation. */
+  /** Datagrams that `input` applied. */
   datagramsIn: number
+  /** Bytes that `input` applied. */
   bytesIn: number
-  /** Datagrams refused by `input`. */
+  /** Datagrams that `input` refused. */
   refused: number
-  /** PUSH segments sent, first transmissions and resends. */
+  /** Segments with payload sent, first transmissions and resends. */
   segmentsOut: number
-  /** PUSH segments that arrived. */
+  /** Segments with payload that arrived. */
   segmentsIn: number
-  /** Resends after the RTO. */
+  /** Resends after the timeout. */
   timeoutResends: number
   /** Resends after `resend` later acknowledgements. */
   fastResends: number
-  /** PUSH segments that had arrived before. */
+  /** Segments that had arrived before. */
   duplicates: number
-  /** PUSH segments beyond the receive window. */
+  /** Segments beyond the receive window. */
   outOfWindow: number
-  /** Window probes sent. */
+  /** Questions about a closed window sent. */
   probes: number
 }
 
 /**
- * One end of a KCP conversation: a state machine without socket, timer or clock. Give it datagrams by `input`,
- * messages by `send`, and the time by every call; it gives datagrams to `output`, messages by `receive`, and by
+ * One end of a KCP conversation: a state machine without socket, timer or clock. It takes datagrams by `input`,
+ * messages by `send`, and the time with each call; it gives datagrams to `output`, messages by `receive`, and by
  * `nextDeadline` the time at which it next wants `flush`.
  */
 export class Kcp {
@@ -99,127 +88,674 @@ export class Kcp {
     outOfWindow: 0,
     probes: 0,
   }
+  readonly #conv: number
+  readonly #output: KcpOutput
+  readonly #pool: SegmentPool
+  readonly #snd: SendBuffer
+  readonly #rcv: ReceiveBuffer
+  readonly #acks: AckList = new AckList()
+  readonly #rto: RtoEstimator = new RtoEstimator()
+  readonly #congestion: CongestionWindow
+  readonly #headroom: number
+  readonly #tailroom: number
+  readonly #startMs: number
+  readonly #maxWaitSnd: number
+  readonly #deadLinkMs: number
+  readonly #deadLink: number
+  readonly #probeInitMs: number
+  readonly #ackAll: boolean
+  #mtu: number
+  #mss: number
+  #stream: boolean
+  #nodelay = 0
+  #interval = 100
+  #resend = 0
+  #fastlimit: number
+  #nc = false
+  #sndWnd: number
+  #rcvWnd: number
+  #rmtWnd: number = IKCP_WND_RCV
+  #peerWnd: number
+  #peerWndKnown: boolean
+  #probe = 0
+  #probeWait = 0
+  #tsProbe = 0
+  /** The earliest resend time of what is in flight, or earlier. */
+  #nextResend = 0
+  /** Something in flight is due before its timeout: it has enough later acknowledgements. */
+  #walkDue = false
+  #progressMs = 0
+  #resendsInVain = 0
+  #state: 0 | -1 | -2 = 0
+  #busy = false
+  /** Where the datagram being written ends. */
+  #cursor = 0
 
   /** @throws RangeError when an option is outside its range, or `conv` is not 1 to 2^32-1 (0 is reserved). */
-  constructor(_conv: number, _output: KcpOutput, _options: KcpOptions = {}) {
-    throw new Error('to come')
+  constructor(conv: number, output: KcpOutput, options: KcpOptions = {}) {
+    if (!Number.isInteger(conv) || conv < 1 || conv > 0xff_ff_ff_ff)
+      throw new RangeError(`conv is a whole number from 1 to 2^32-1, not ${conv}`)
+    checkOptions(options)
+    this.#conv = conv | 0
+    this.#output = output
+    this.#mtu = options.mtu ?? 1400
+    this.#mss = this.#mtu - IKCP_OVERHEAD
+    this.#headroom = options.headroomBytes ?? 0
+    this.#tailroom = options.tailroomBytes ?? 0
+    this.#pool = options.pool ?? new SegmentPool()
+    const initialSn = (options.initialSn ?? 0) | 0
+    this.#snd = new SendBuffer(this.#pool, initialSn, this.#headroom + this.#mtu + this.#tailroom)
+    this.#rcv = new ReceiveBuffer(this.#pool, initialSn)
+    this.#congestion = new CongestionWindow(this.#mss)
+    this.#startMs = (options.nowMs ?? 0) | 0
+    this.#stream = options.stream ?? false
+    this.#fastlimit = options.fastlimit ?? 5
+    this.#sndWnd = options.sndWnd ?? 32
+    this.#rcvWnd = options.rcvWnd ?? IKCP_WND_RCV
+    this.#peerWnd = options.peerRcvWnd ?? IKCP_WND_RCV
+    this.#peerWndKnown = options.peerRcvWnd !== undefined
+    this.#maxWaitSnd = options.maxWaitSnd ?? 16_384
+    this.#deadLinkMs = options.deadLinkMs ?? 30_000
+    this.#deadLink = options.deadLink ?? 4
+    this.#probeInitMs = options.probeInitMs ?? 500
+    this.#ackAll = options.ackAll ?? false
+    this.setNoDelay(options.nodelay ?? 0, options.interval ?? 100, options.resend ?? 0, options.nc)
   }
 
   get conv(): number {
-    return 0
+    return this.#conv >>> 0
   }
   get mtu(): number {
-    return 0
+    return this.#mtu
   }
-  /** Payload bytes of one segment. */
+  /** Payload bytes of a full segment. */
   get mss(): number {
-    return 0
+    return this.#mss
   }
   get sndUna(): number {
-    return 0
+    return this.#snd.una >>> 0
   }
   get sndNxt(): number {
-    return 0
+    return this.#snd.nxt >>> 0
   }
   get rcvNxt(): number {
-    return 0
+    return this.#rcv.nxt >>> 0
   }
   get sndWnd(): number {
-    return 0
+    return this.#sndWnd
   }
   get rcvWnd(): number {
-    return 0
+    return this.#rcvWnd
   }
   /** The peer's free window as it last said. */
   get rmtWnd(): number {
-    return 0
+    return this.#rmtWnd
   }
   get cwnd(): number {
-    return 0
+    return this.#congestion.cwnd
   }
   get ssthresh(): number {
-    return 0
+    return this.#congestion.ssthresh
   }
   get rxSrtt(): number {
-    return 0
+    return this.#rto.rxSrtt
   }
   get rxRttvar(): number {
-    return 0
+    return this.#rto.rxRttvar
   }
   get rxRto(): number {
-    return 0
+    return this.#rto.rxRto
   }
   get stream(): boolean {
-    return false
+    return this.#stream
   }
-  /** 0 while alive; -1 once the link is dead; -2 once the peer broke the protocol (a message larger than our window). */
+  /** 0 alive; -1 dead link; -2 the peer sent a message that no window could hold. */
   get state(): 0 | -1 | -2 {
-    return 0
+    return this.#state
   }
-  /** Segments waiting to be sent or acknowledged (`ikcp_waitsnd`). */
+  /** Segments waiting to be sent or acknowledged (`ikcp_waitsnd`; acknowledged ones behind a hole count). */
   get waitSnd(): number {
-    return 0
+    return serialDiff(this.#snd.end, this.#snd.una)
   }
-  /** Bytes waiting to be sent or acknowledged. */
+  /** Payload bytes waiting to be sent or acknowledged. */
   get waitSndBytes(): number {
-    return 0
+    return this.#snd.bytes
   }
-  /** Largest message `send` takes now; grows with the peer's window and the MTU. */
+  /** Payload bytes that have arrived and wait for `receive`, those behind a hole too. */
+  get waitRcvBytes(): number {
+    return this.#rcv.bytes
+  }
+  /** The largest message that `send` takes, by the peer's window and the MTU. In stream mode, what one call may take. */
   get maxMessageBytes(): number {
-    return 0
+    return this.#mss * (this.#stream ? this.#maxWaitSnd : this.#maxFragments())
   }
 
   /**
    * Queues one message (or, in stream mode, bytes); copied before return, all of it or nothing.
    *
-   * @returns The bytes taken, or -2: more than `maxMessageBytes`; -3: `maxWaitSnd` reached; -4: the link is dead.
+   * @returns The bytes taken, or -2: more than `maxMessageBytes`; -3: `maxWaitSnd` would be passed; -4: the conversation is over.
    */
-  send(_bytes: Uint8Array, _offset?: number, _length?: number): number {
-    return 0
+  send(bytes: Uint8Array, offset = 0, length: number = bytes.length - offset): number {
+    this.#enter()
+    if (offset < 0 || length < 0 || offset + length > bytes.length)
+      throw new RangeError(`bytes ${offset} to ${offset + length} of ${bytes.length}`)
+    if (this.#state !== 0) return -4
+    const filled = this.#stream ? Math.min(length, this.#snd.room(this.#mss)) : 0
+    const rest = length - filled
+    if (this.#stream && rest === 0) {
+      if (filled > 0) this.#snd.extend(bytes, offset, filled)
+      return length
+    }
+    const count = rest <= this.#mss ? 1 : Math.ceil(rest / this.#mss)
+    if (!this.#stream && count > this.#maxFragments()) return -2
+    if (this.waitSnd + count > this.#maxWaitSnd) return -3
+    if (filled > 0) this.#snd.extend(bytes, offset, filled)
+    this.#queue(bytes, offset + filled, rest, count)
+    return length
   }
+
   /** Size of the next whole message, or -1. */
   peekSize(): number {
-    return 0
+    return this.#rcv.peekSize()
   }
+
   /**
-   * Takes the next whole message (stream mode: the next segment) into `target`.
+   * Takes the next whole message into `target`; in stream mode, as many whole segments as fit.
    *
    * @returns Its size, or -1: none; -2: its end is still to come; -3: `target` is too small.
    */
-  receive(_target: Uint8Array, _offset?: number): number {
-    return 0
+  receive(target: Uint8Array, offset = 0): number {
+    const rcv = this.#rcv
+    const size = rcv.peekSize()
+    if (size < 0) return rcv.queued === 0 ? -1 : -2
+    if (size > target.length - offset) return -3
+    const wasFull = rcv.queued >= this.#rcvWnd
+    let end = rcv.take(target, offset)
+    if (this.#stream) {
+      for (
+        let next = rcv.peekSize();
+        next >= 0 && next <= target.length - end;
+        next = rcv.peekSize()
+      )
+        end = rcv.take(target, end)
+    }
+    rcv.advance(this.#rcvWnd)
+    if (wasFull && rcv.queued < this.#rcvWnd) this.#probe |= IKCP_ASK_TELL
+    return end - offset
   }
+
   /**
-   * Applies one datagram, whole or not at all. May call `output` with acknowledgements when a datagram of them is full.
+   * Applies one datagram, whole or not at all.
    *
-   * @param recovered - The datagram came late out of error correction: no window or round trip is read from it.
-   * @returns 0, or -1: too short or another conversation; -2: a length beyond the end; -3: unknown command;
-   *   -4: `una` acknowledges what was never sent; -5: a fragment number no window could hold.
+   * @param recovered - The datagram came late out of error correction: no window and no round trip is read from it.
+   * @returns 0, or -1: too short, too long or another conversation; -2: a length beyond the end; -3: unknown command;
+   *   -4: `una` acknowledges what was never sent; -5: a message that no window could hold.
    */
   input(
-    _bytes: Uint8Array,
-    _offset: number,
-    _length: number,
-    _nowMs: number,
-    _recovered?: boolean,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    nowMs: number,
+    recovered = false,
   ): number {
+    this.#enter()
+    if (offset < 0 || offset + length > bytes.length)
+      throw new RangeError(`bytes ${offset} to ${offset + length} of ${bytes.length}`)
+    if (length < IKCP_OVERHEAD || length > MAX_DATAGRAM_BYTES) {
+      this.stats.refused += 1
+      return -1
+    }
+    const packet = this.#pool.takePacket(length)
+    Buffer.prototype.copy.call(bytes, packet.bytes, packet.base, offset, offset + length)
+    const end = packet.base + length
+    const refusal = this.#validate(packet.view, packet.base, end)
+    if (refusal === 0) this.#apply(packet, end, nowMs | 0, recovered)
+    else this.stats.refused += 1
+    if (packet.references === 0) this.#pool.givePacket(packet)
+    return refusal === 0 && this.#state === -2 ? -5 : refusal
+  }
+
+  /** Sends what is due: acknowledgements, window questions and answers, new segments, resends. */
+  flush(nowMs: number): void {
+    this.#enter()
+    if (this.#state !== 0) return
+    this.#busy = true
+    this.#snd.borrow()
+    let isDone = false
+    try {
+      this.#flush(nowMs | 0)
+      isDone = true
+    } finally {
+      // When output() throws, segments already numbered wait for the next flush.
+      if (!isDone) this.#walkDue = true
+      this.#busy = false
+      this.#snd.giveBack()
+    }
+  }
+
+  /**
+   * The time, on the caller's clock, at which `flush` is next due: `nowMs` or earlier when it is due at once,
+   * `Infinity` when only `send` or `input` can make it so.
+   */
+  nextDeadline(nowMs: number): number {
+    if (this.#state !== 0) return Infinity
+    const now = nowMs | 0
+    const snd = this.#snd
+    const isWindowClosed = this.#rmtWnd === 0
+    if (
+      this.#acks.count > 0 ||
+      this.#probe !== 0 ||
+      this.#walkDue ||
+      (isWindowClosed && this.#probeWait === 0) ||
+      (snd.nxt !== snd.end && snd.inFlight < this.#window())
+    )
+      return nowMs
+    let wait = Infinity
+    if (snd.una !== snd.nxt) {
+      wait = serialDiff(this.#nextResend, now)
+      if (this.#deadLinkMs > 0 && this.#resendsInVain >= this.#deadLink)
+        wait = Math.min(wait, serialDiff((this.#progressMs + this.#deadLinkMs) | 0, now))
+    }
+    if (isWindowClosed) wait = Math.min(wait, serialDiff(this.#tsProbe, now))
+    // Time is whole milliseconds in here: a wait counts from the start of the current one.
+    return wait <= 0 ? nowMs : Math.floor(nowMs) + wait
+  }
+
+  /** As `ikcp_nodelay`; what is left out, or negative, stays. */
+  setNoDelay(nodelay: number, interval = -1, resend = -1, nc?: boolean): void {
+    if (nodelay >= 0) {
+      this.#nodelay = checkOption('nodelay', nodelay)
+      this.#rto.setNoDelay(nodelay)
+    }
+    if (interval >= 0) this.#interval = checkOption('interval', interval)
+    if (resend >= 0) this.#resend = checkOption('resend', resend)
+    if (nc !== undefined) this.#nc = nc
+  }
+
+  /** As `ikcp_wndsize`; 0 leaves a window as it is. Both ends keep what they hold when a window gets smaller. */
+  setWindowSize(sndWnd: number, rcvWnd = 0): void {
+    if (sndWnd !== 0) this.#sndWnd = checkOption('sndWnd', sndWnd)
+    if (rcvWnd === 0) return
+    this.#rcvWnd = checkOption('rcvWnd', rcvWnd)
+    this.#rcv.advance(rcvWnd)
+  }
+
+  /** Tells the receive window the peer has, as a handshake learns it: it bounds `maxMessageBytes`. */
+  setPeerWindow(peerRcvWnd: number): void {
+    this.#peerWnd = checkOption('peerRcvWnd', peerRcvWnd)
+    this.#peerWndKnown = true
+  }
+
+  /**
+   * Changes the datagram size. What waits is cut anew, what is in flight stays as it was cut.
+   *
+   * @returns false, and nothing changed, while something in flight is too large for it or a waiting message would
+   *   need more fragments than the peer can hold: try again later.
+   */
+  setMtu(mtu: number): boolean {
+    this.#enter()
+    checkOption('mtu', mtu)
+    const mss = mtu - IKCP_OVERHEAD
+    if (mss < this.#mss && !this.#recut(mss)) return false
+    this.#mtu = mtu
+    this.#mss = mss
+    this.#snd.setOutputBytes(this.#headroom + mtu + this.#tailroom)
+    return true
+  }
+
+  setStream(on: boolean): void {
+    this.#stream = on
+  }
+
+  /** Ends the conversation and gives all its memory back. */
+  release(): void {
+    this.#enter()
+    if (this.#state === 0) this.#state = -1
+    this.#snd.clear()
+    this.#rcv.clear()
+    this.#acks.count = 0
+  }
+
+  #enter(): void {
+    if (this.#busy) throw new Error('output() called back into the conversation that called it')
+  }
+
+  #maxFragments(): number {
+    return Math.max(1, Math.min(MAX_FRAGMENTS, this.#peerWnd) - 1)
+  }
+
+  /** How many segments may be in flight. */
+  #window(): number {
+    const window = Math.min(this.#sndWnd, this.#rmtWnd)
+    return this.#nc ? window : Math.min(window, this.#congestion.cwnd)
+  }
+
+  #queue(bytes: Uint8Array, offset: number, length: number, count: number): void {
+    let at = offset
+    let rest = length
+    for (let index = count - 1; index >= 0; index -= 1) {
+      const size = Math.min(rest, this.#mss)
+      this.#snd.push(bytes, at, size, this.#stream ? 0 : index)
+      at += size
+      rest -= size
+    }
+  }
+
+  /** Cuts what waits into segments of `mss`; false when that cannot be. */
+  #recut(mss: number): boolean {
+    const snd = this.#snd
+    const { records } = snd
+    for (let sn = snd.una; sn !== snd.nxt; sn = (sn + 1) | 0)
+      if (records[snd.at(sn) + LENGTH]! > mss) return false
+    // A message whose first fragments have been numbered keeps its fragments as they are.
+    const isCutInMessage = snd.una !== snd.nxt && records[snd.at((snd.nxt - 1) | 0) + FRG]! > 0
+    let inFirst = isCutInMessage
+    let size = 0
+    for (let sn = snd.nxt; sn !== snd.end; sn = (sn + 1) | 0) {
+      const record = snd.at(sn)
+      const length = records[record + LENGTH]!
+      const isLast = records[record + FRG] === 0
+      if (inFirst && length > mss) return false
+      size += length
+      if (!isLast) continue
+      if (!inFirst && Math.ceil(size / mss) > this.#maxFragments()) return false
+      inFirst = false
+      size = 0
+    }
+    const before = this.#mss
+    this.#mss = mss
+    const waiting = snd.unqueue()
+    let parts: Buffer[] = []
+    inFirst = isCutInMessage
+    for (const { frg, bytes } of waiting) {
+      if (inFirst) {
+        snd.push(bytes, 0, bytes.length, frg)
+        inFirst = frg !== 0
+        continue
+      }
+      parts.push(bytes)
+      if (frg !== 0) continue
+      const whole = Buffer.concat(parts)
+      this.#queue(whole, 0, whole.length, Math.max(1, Math.ceil(whole.length / mss)))
+      parts = []
+    }
+    this.#mss = before
+    return true
+  }
+
+  #validate(view: DataView, start: number, end: number): number {
+    const { nxt } = this.#snd
+    for (let at = start; end - at >= IKCP_OVERHEAD;) {
+      if (view.getInt32(at, true) !== this.#conv) return -1
+      const command = view.getUint8(at + 4)
+      const length = view.getInt32(at + 20, true)
+      if (length < 0 || length > end - at - IKCP_OVERHEAD) return -2
+      if (command < IKCP_CMD_PUSH || command > IKCP_CMD_WINS) return -3
+      if (serialDiff(view.getInt32(at + 16, true), nxt) > 0) return -4
+      if (command === IKCP_CMD_PUSH && view.getUint8(at + 5) >= this.#rcvWnd) return -5
+      at += IKCP_OVERHEAD + length
+    }
     return 0
   }
-  /** Sends what is due: acknowledgements, probes, new segments, resends. */
-  flush(_nowMs: number): void {}
-  /** The time, on the caller's clock, at which `flush` is next due: `nowMs` or earlier when at once, Infinity when idle. */
-  nextDeadline(_nowMs: number): number {
-    return 0
+
+  #apply(packet: Packet, end: number, now: number, recovered: boolean): void {
+    const { view } = packet
+    const snd = this.#snd
+    const unaBefore = snd.una
+    let hasProgress = false
+    let hasAck = false
+    let maxack = 0
+    let latestTs = 0
+    let largestWnd = 0
+    for (let at = packet.base; end - at >= IKCP_OVERHEAD;) {
+      const head = view.getInt32(at + 4, true)
+      const ts = view.getInt32(at + 8, true)
+      const sn = view.getInt32(at + 12, true)
+      const length = view.getInt32(at + 20, true)
+      const command = head & 0xff
+      const wnd = head >>> 16
+      if (!recovered) {
+        this.#rmtWnd = wnd
+        if (wnd > largestWnd) largestWnd = wnd
+      }
+      if (snd.shrink(view.getInt32(at + 16, true))) hasProgress = true
+      if (command === IKCP_CMD_ACK) {
+        // What was never sent cannot be acknowledged.
+        if (serialDiff(sn, snd.nxt) < 0) {
+          if (!recovered) this.#sampleRtt(ts, now)
+          if (snd.ack(sn)) {
+            hasProgress = true
+            if (sn === snd.una) snd.shrink(snd.una)
+          }
+          if (!hasAck || (serialDiff(sn, maxack) > 0 && serialDiff(ts, latestTs) >= 0)) {
+            hasAck = true
+            maxack = sn
+            latestTs = ts
+          }
+        }
+      } else if (command === IKCP_CMD_PUSH) {
+        this.#push(packet, at + IKCP_OVERHEAD, length, (head >> 8) & 0xff, sn, ts)
+      } else if (command === IKCP_CMD_WASK) this.#probe |= IKCP_ASK_TELL
+      at += IKCP_OVERHEAD + length
+    }
+    this.stats.datagramsIn += 1
+    this.stats.bytesIn += end - packet.base
+    if (hasAck) this.#countFastack(maxack, latestTs)
+    if (hasProgress) {
+      this.#progressMs = now
+      this.#resendsInVain = 0
+    }
+    if (largestWnd > this.#peerWnd || (!this.#peerWndKnown && largestWnd > 0)) {
+      this.#peerWnd = largestWnd
+      this.#peerWndKnown = true
+    }
+    if (snd.una !== unaBefore) this.#congestion.acknowledged(this.#rmtWnd, this.#mss)
+    snd.giveBack()
   }
-  /** As `ikcp_nodelay`; a negative number (or undefined) leaves that value. */
-  setNoDelay(_nodelay: number, _interval?: number, _resend?: number, _nc?: boolean): void {}
-  /** As `ikcp_wndsize`; 0 leaves that value. A smaller receive window takes effect as the queue drains. */
-  setWindowSize(_sndWnd: number, _rcvWnd?: number): void {}
-  /** Changes the datagram size. Segments already sent keep theirs; false when one in flight is larger than `mtu` allows. */
-  setMtu(_mtu: number): boolean {
-    return false
+
+  /** The peer chooses the `ts` it echoes: one from before the conversation, or of a minute ago, is no round trip. */
+  #sampleRtt(ts: number, now: number): void {
+    const rtt = serialDiff(now, ts)
+    if (rtt < 0 || rtt > IKCP_RTO_MAX || serialDiff(ts, this.#startMs) < 0) return
+    this.#rto.sample(rtt, this.#interval)
   }
-  setStream(_on: boolean): void {}
-  /** Gives all segments back to the pool; the conversation is over. */
-  release(): void {}
+
+  #push(packet: Packet, at: number, length: number, frg: number, sn: number, ts: number): void {
+    const rcv = this.#rcv
+    this.stats.segmentsIn += 1
+    if (serialDiff(sn, (rcv.nxt + this.#rcvWnd) | 0) >= 0) {
+      this.stats.outOfWindow += 1
+      return
+    }
+    // One that came before is acknowledged again: its acknowledgement may have been lost.
+    this.#acks.push(sn, ts, rcv.nxt, 64 + 2 * this.#rcvWnd)
+    if (serialDiff(sn, rcv.nxt) < 0 || !rcv.store(sn, packet, at, length, frg)) {
+      this.stats.duplicates += 1
+      return
+    }
+    rcv.advance(this.#rcvWnd)
+    if (rcv.messages === 0 && rcv.queued >= this.#rcvWnd) this.#state = -2
+  }
+
+  /** Counts, once a datagram, a later acknowledgement for each segment sent no later than the acknowledged one. */
+  #countFastack(maxack: number, latestTs: number): void {
+    const snd = this.#snd
+    if (serialDiff(maxack, snd.una) < 0 || serialDiff(maxack, snd.nxt) >= 0) return
+    const { records } = snd
+    for (let sn = snd.una; sn !== maxack; sn = (sn + 1) | 0) {
+      const record = snd.at(sn)
+      if (records[record + LENGTH] === ACKED || serialDiff(latestTs, records[record + TS]!) < 0)
+        continue
+      const fastack = records[record + FASTACK]! + 1
+      records[record + FASTACK] = fastack
+      if (fastack >= this.#resend && this.#isFastAllowed(records[record + XMIT]!))
+        this.#walkDue = true
+    }
+  }
+
+  #isFastAllowed(xmit: number): boolean {
+    return this.#resend > 0 && (this.#fastlimit === 0 || xmit <= this.#fastlimit)
+  }
+
+  #flush(now: number): void {
+    const snd = this.#snd
+    const priorCwnd = this.#congestion.cwnd
+    const wnd = Math.max(0, this.#rcvWnd - this.#rcv.queued)
+    this.#cursor = snd.outputOffset + this.#headroom
+    this.#flushControl(now, wnd)
+
+    const window = this.#window()
+    if (snd.una === snd.nxt) {
+      this.#progressMs = now
+      this.#resendsInVain = 0
+    }
+    const firstNew = snd.nxt
+    const limit = (snd.una + window) | 0
+    const room = serialDiff(limit, firstNew)
+    if (room > 0) snd.nxt = (firstNew + Math.min(room, snd.queued)) | 0
+
+    let fastResends = 0
+    let timeoutResends = 0
+    let from = firstNew
+    if (snd.una !== firstNew && (this.#walkDue || serialDiff(now, this.#nextResend) >= 0)) {
+      from = snd.una
+      this.#walkDue = false
+    }
+    const isWalkingAll = from === snd.una
+    const { records, mask } = snd
+    const rto = this.#rto.rxRto
+    const firstDelay = this.#nodelay === 0 ? rto + (rto >> 3) : rto
+    let nextResend = 0
+    let hasNext = false
+    for (let sn = from; sn !== snd.nxt; sn = (sn + 1) | 0) {
+      const record = (sn & mask) << RECORD_BITS
+      const length = records[record + LENGTH]!
+      if (length === ACKED) continue
+      const xmit = records[record + XMIT]!
+      let isDue = true
+      if (xmit === 0) {
+        records[record + RTO] = rto
+        records[record + RESENDTS] = (now + firstDelay) | 0
+      } else if (serialDiff(now, records[record + RESENDTS]!) >= 0) {
+        const later = this.#backOff(records[record + RTO]!, rto)
+        records[record + RTO] = later
+        records[record + RESENDTS] = (now + later) | 0
+        timeoutResends += 1
+      } else if (records[record + FASTACK]! >= this.#resend && this.#isFastAllowed(xmit)) {
+        records[record + FASTACK] = 0
+        records[record + RESENDTS] = (now + records[record + RTO]!) | 0
+        fastResends += 1
+      } else isDue = false
+      const resendts = records[record + RESENDTS]!
+      if (!hasNext || serialDiff(nextResend, resendts) > 0) {
+        hasNext = true
+        nextResend = resendts
+      }
+      if (!isDue) continue
+      records[record + XMIT] = xmit + 1
+      records[record + TS] = now
+      this.#emit(IKCP_OVERHEAD + length)
+      this.#header(IKCP_CMD_PUSH | (records[record + FRG]! << 8) | (wnd << 16), now, sn, length)
+      const source = records[record + OFFSET]!
+      if (length > 0) snd.block!.bytes.copyWithin(this.#cursor, source, source + length)
+      this.#cursor += length
+      this.stats.segmentsOut += 1
+    }
+    this.#emitRest()
+    if (hasNext && (isWalkingAll || serialDiff(this.#nextResend, nextResend) > 0))
+      this.#nextResend = nextResend
+
+    this.stats.fastResends += fastResends
+    this.stats.timeoutResends += timeoutResends
+    this.#resendsInVain += fastResends + timeoutResends
+    if (fastResends > 0) this.#congestion.fastResent(snd.inFlight, this.#resend, this.#mss)
+    if (timeoutResends > 0) this.#congestion.timedOut(priorCwnd, this.#mss)
+    this.#congestion.settle(this.#mss)
+    this.#judgeLink(now)
+  }
+
+  /** Writes acknowledgements and what there is to ask and tell about windows. */
+  #flushControl(now: number, wnd: number): void {
+    const acks = this.#acks
+    let sn = 0
+    let ts = 0
+    for (let index = 0; index < acks.count; index += 1) {
+      const acked = acks.sn(index)
+      // `una` covers the others; the last one carries a time.
+      const isNeeded =
+        this.#ackAll || index === acks.count - 1 || serialDiff(acked, this.#rcv.nxt) >= 0
+      if (!isNeeded) continue
+      sn = acked
+      ts = acks.ts(index)
+      this.#emit(IKCP_OVERHEAD)
+      this.#header(IKCP_CMD_ACK | (wnd << 16), ts, sn, 0)
+    }
+    acks.count = 0
+
+    if (this.#rmtWnd !== 0) this.#probeWait = 0
+    else if (this.#probeWait === 0) {
+      this.#probeWait = this.#probeInitMs
+      this.#tsProbe = (now + this.#probeWait) | 0
+    } else if (serialDiff(now, this.#tsProbe) >= 0) {
+      this.#probeWait = Math.min(this.#probeWait + (this.#probeWait >> 1), IKCP_PROBE_LIMIT)
+      this.#tsProbe = (now + this.#probeWait) | 0
+      this.#probe |= IKCP_ASK_SEND
+    }
+    if ((this.#probe & IKCP_ASK_SEND) !== 0) {
+      this.stats.probes += 1
+      this.#emit(IKCP_OVERHEAD)
+      this.#header(IKCP_CMD_WASK | (wnd << 16), ts, sn, 0)
+    }
+    if ((this.#probe & IKCP_ASK_TELL) !== 0) {
+      this.#emit(IKCP_OVERHEAD)
+      this.#header(IKCP_CMD_WINS | (wnd << 16), ts, sn, 0)
+    }
+    this.#probe = 0
+  }
+
+  #backOff(segmentRto: number, rto: number): number {
+    let later = segmentRto
+    if (this.#nodelay === 0) later += Math.max(segmentRto, rto)
+    else if (this.#nodelay === 1) later += segmentRto >> 1
+    else later += rto >> 1
+    return Math.min(later, IKCP_RTO_MAX)
+  }
+
+  /** Sends what has been written when `needed` bytes more would not fit. */
+  #emit(needed: number): void {
+    const start = this.#snd.outputOffset + this.#headroom
+    if (this.#cursor - start + needed > this.#mtu) this.#emitRest()
+  }
+
+  #emitRest(): void {
+    const start = this.#snd.outputOffset + this.#headroom
+    const length = this.#cursor - start
+    if (length === 0) return
+    this.#cursor = start
+    this.stats.datagramsOut += 1
+    this.stats.bytesOut += length
+    this.#output(this.#snd.block!.bytes, start, length)
+  }
+
+  #header(head: number, ts: number, sn: number, length: number): void {
+    const { view } = this.#snd.block!
+    const at = this.#cursor
+    view.setInt32(at, this.#conv, true)
+    view.setInt32(at + 4, head, true)
+    view.setInt32(at + 8, ts, true)
+    view.setInt32(at + 12, sn, true)
+    view.setInt32(at + 16, this.#rcv.nxt, true)
+    view.setInt32(at + 20, length, true)
+    this.#cursor = at + IKCP_OVERHEAD
+  }
+
+  #judgeLink(now: number): void {
+    if (
+      this.#deadLinkMs > 0 &&
+      this.#snd.una !== this.#snd.nxt &&
+      this.#resendsInVain >= this.#deadLink &&
+      serialDiff(now, (this.#progressMs + this.#deadLinkMs) | 0) >= 0
+    )
+      this.#state = -1
+  }
 }
