@@ -20,10 +20,8 @@ export class AckList {
    * acknowledgement only costs a resend.
    */
   push(sn: number, ts: number, rcvNxt: number, limit: number): void {
-    if (this.count << 1 === this.#pairs.length) {
-      if (this.count >= limit) this.#thin(rcvNxt)
-      else this.#grow()
-    }
+    if (this.count >= limit) this.#thin(rcvNxt)
+    if (this.count << 1 === this.#pairs.length) this.#grow()
     const at = this.count << 1
     this.#pairs[at] = sn
     this.#pairs[at + 1] = ts

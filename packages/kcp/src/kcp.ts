@@ -14,6 +14,7 @@ import {
   MAX_DATAGRAM_BYTES,
   MAX_FRAGMENTS,
 } from './constants.ts'
+import { copyBytes } from './copy.ts'
 import { checkOption, checkOptions, type KcpOptions } from './options.ts'
 import { ReceiveBuffer } from './receive-buffer.ts'
 import { RtoEstimator } from './rto.ts'
@@ -306,7 +307,7 @@ export class Kcp {
       return -1
     }
     const packet = this.#pool.takePacket(length)
-    Buffer.prototype.copy.call(bytes, packet.bytes, packet.base, offset, offset + length)
+    copyBytes(bytes, offset, length, packet.bytes, packet.base)
     const end = packet.base + length
     const refusal = this.#validate(packet.view, packet.base, end)
     if (refusal === 0) this.#apply(packet, end, nowMs | 0, recovered)
@@ -465,7 +466,7 @@ export class Kcp {
     const before = this.#mss
     this.#mss = mss
     const waiting = snd.unqueue()
-    let parts: Buffer[] = []
+    let parts: Uint8Array[] = []
     inFirst = isCutInMessage
     for (const { frg, bytes } of waiting) {
       if (inFirst) {
@@ -652,9 +653,9 @@ export class Kcp {
         nextResend = resendts
       }
       if (!isDue) continue
+      this.#emit(IKCP_OVERHEAD + length)
       records[record + XMIT] = xmit + 1
       records[record + TS] = now
-      this.#emit(IKCP_OVERHEAD + length)
       this.#header(IKCP_CMD_PUSH | (records[record + FRG]! << 8) | (wnd << 16), now, sn, length)
       const source = records[record + OFFSET]!
       if (length > 0) snd.block!.bytes.copyWithin(this.#cursor, source, source + length)

@@ -1,3 +1,4 @@
+import { copyBytes } from './copy.ts'
 import type { Packet, SegmentPool } from './segment-pool.ts'
 import { serialDiff } from './serial.ts'
 
@@ -7,7 +8,6 @@ const LENGTH = 1
 const FRG = 2
 const RECORD_BITS = 2
 const FIRST_SEGMENTS = 8
-const SMALL_COPY = 16
 
 /**
  * Segments that have arrived: [head, nxt) are in order and wait to be received (the original's `rcv_queue`), from
@@ -86,10 +86,7 @@ export class ReceiveBuffer {
       const packet = this.#packets[index]!
       const length = this.#records[record + LENGTH]!
       const start = this.#records[record + OFFSET]!
-      if (length <= SMALL_COPY) {
-        const { bytes } = packet
-        for (let i = 0; i < length; i += 1) target[end + i] = bytes[start + i]!
-      } else packet.bytes.copy(target, end, start, start + length)
+      copyBytes(packet.bytes, start, length, target, end)
       end += length
       this.bytes -= length
       this.#drop(index, packet)

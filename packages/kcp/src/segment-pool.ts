@@ -5,7 +5,7 @@ const BLOCK_CLASSES = 20
 
 /** A copy of one datagram that came in; the segments that are still to be received share it. */
 export class Packet {
-  readonly bytes: Buffer
+  readonly bytes: Uint8Array
   readonly view: DataView
   /** Where the datagram begins in `bytes`. */
   readonly base: number
@@ -13,7 +13,7 @@ export class Packet {
   /** Segments that still need the bytes. */
   references = 0
 
-  constructor(bytes: Buffer, view: DataView, base: number, capacity: number) {
+  constructor(bytes: Uint8Array, view: DataView, base: number, capacity: number) {
     this.bytes = bytes
     this.view = view
     this.base = base
@@ -23,11 +23,11 @@ export class Packet {
 
 /** Memory of a sender: a byte ring for what waits for its acknowledgement, and behind it room to write one datagram. */
 export class Block {
-  readonly bytes: Buffer
+  readonly bytes: Uint8Array
   readonly view: DataView
 
   constructor(byteLength: number) {
-    this.bytes = Buffer.allocUnsafeSlow(byteLength)
+    this.bytes = new Uint8Array(byteLength)
     this.view = new DataView(this.bytes.buffer)
   }
 }
@@ -61,7 +61,7 @@ export class SegmentPool {
   /** @internal */
   takePacket(byteLength: number): Packet {
     if (byteLength > PACKET_BYTES) {
-      const bytes = Buffer.allocUnsafeSlow(byteLength)
+      const bytes = new Uint8Array(byteLength)
       return new Packet(bytes, new DataView(bytes.buffer), 0, byteLength)
     }
     if (this.#packets.length === 0) this.#addSlab()
@@ -94,7 +94,7 @@ export class SegmentPool {
   }
 
   #addSlab(): void {
-    const bytes = Buffer.allocUnsafeSlow(PACKETS_PER_SLAB * PACKET_BYTES)
+    const bytes = new Uint8Array(PACKETS_PER_SLAB * PACKET_BYTES)
     const view = new DataView(bytes.buffer)
     for (let base = bytes.length - PACKET_BYTES; base >= 0; base -= PACKET_BYTES)
       this.#packets.push(new Packet(bytes, view, base, PACKET_BYTES))

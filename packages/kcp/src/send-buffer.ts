@@ -1,3 +1,4 @@
+import { copyBytes } from './copy.ts'
 import type { Block, SegmentPool } from './segment-pool.ts'
 import { serialDiff } from './serial.ts'
 
@@ -15,7 +16,6 @@ export const RECORD_BITS = 3
 export const ACKED = -1
 
 const FIRST_SEGMENTS = 8
-const SMALL_COPY = 16
 
 /**
  * Segments from the oldest unacknowledged to the newest queued: [una, nxt) are in flight (the original's
@@ -63,7 +63,7 @@ export class SendBuffer {
   push(source: Uint8Array, offset: number, length: number, frg: number): void {
     if (serialDiff(this.end, this.una) > this.mask) this.#growRecords()
     const position = this.#reserve(length)
-    copyIn(source, offset, length, this.block!, position)
+    copyBytes(source, offset, length, this.block!.bytes, position)
     const record = this.at(this.end)
     this.records[record + OFFSET] = position
     this.records[record + LENGTH] = length
@@ -92,10 +92,10 @@ export class SendBuffer {
     const from = this.block!
     const to = this.#reserve(had + length)
     this.end = (this.end + 1) | 0
-    if (this.block !== from) from.bytes.copy(this.block!.bytes, to, position, position + had)
+    if (this.block !== from) copyBytes(from.bytes, position, had, this.block!.bytes, to)
     else if (to !== position) from.bytes.copyWithin(to, position, position + had)
     position = to
-    copyIn(source, offset, length, this.block!, position + had)
+    copyBytes(source, offset, length, this.block!.bytes, position + had)
     this.records[last + OFFSET] = position
     this.records[last + LENGTH] = had + length
     this.#head = position + had + length
@@ -131,15 +131,15 @@ export class SendBuffer {
   }
 
   /** Takes the queued segments back; the caller queues their bytes anew. */
-  unqueue(): { frg: number; bytes: Buffer }[] {
-    const taken: { frg: number; bytes: Buffer }[] = []
+  unqueue(): { frg: number; bytes: Uint8Array }[] {
+    const taken: { frg: number; bytes: Uint8Array }[] = []
     for (let sn = this.nxt; sn !== this.end; sn = (sn + 1) | 0) {
       const record = this.at(sn)
       const offset = this.records[record + OFFSET]!
       const length = this.records[record + LENGTH]!
       taken.push({
         frg: this.records[record + FRG]!,
-        bytes: Buffer.from(this.block!.bytes.subarray(offset, offset + length)),
+        bytes: this.block!.bytes.slice(offset, offset + length),
       })
       this.bytes -= length
     }
@@ -207,7 +207,7 @@ export class SendBuffer {
       const record = this.at(sn)
       const offset = this.records[record + OFFSET]!
       const length = Math.max(0, this.records[record + LENGTH]!)
-      old.bytes.copy(this.block!.bytes, position, offset, offset + length)
+      copyBytes(old.bytes, offset, length, this.block!.bytes, position)
       this.records[record + OFFSET] = position
       position += length
     }
@@ -225,18 +225,4 @@ export class SendBuffer {
       this.records.set(old.subarray(from, from + (1 << RECORD_BITS)), this.at(sn))
     }
   }
-}
-
-function copyIn(
-  source: Uint8Array,
-  offset: number,
-  length: number,
-  block: Block,
-  position: number,
-): void {
-  const target = block.bytes
-  if (length <= SMALL_COPY) {
-    for (let index = 0; index < length; index += 1)
-      target[position + index] = source[offset + index]!
-  } else Buffer.prototype.copy.call(source, target, position, offset, offset + length)
 }
