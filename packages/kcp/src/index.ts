@@ -8,3 +8,30 @@ export {
 export { Kcp, type KcpOutput, type KcpStats } from './kcp.ts'
 export type { KcpOptions } from './options.ts'
 export { SegmentPool } from './segment-pool.ts'
+export { connect, socketCounters } from './socket/dialer.ts'
+export type { KcpConnectOptions } from './socket/dialer.ts'
+export { listen } from './socket/listener.ts'
+export type { KcpListener, KcpListenOptions, KcpWorker } from './socket/listener.ts'
+export type { KcpSession, KcpSessionEvents, KcpSessionStats } from './socket/session.ts'
+export type { KcpCloseInfo } from './socket/conversation.ts'
+export { KCP_CLOSE } from './socket/close-codes.ts'
+export type { DropReason, KcpCounters } from './socket/counters.ts'
+export { authenticated } from './socket/authenticated.ts'
+export type { AuthenticatedOptions } from './socket/authenticated.ts'
+export type { ClientKeyExchange, DatagramCipher, KcpSecurity } from './socket/cipher.ts'
+export type {
+  KcpProfile,
+  KcpSessionOptions,
+  KcpSocketOptions,
+  KcpTuning,
+} from './socket/options.ts'
+export type {
+  DatagramSocket,
+  DatagramSocketOptions,
+  OpenDatagramSocket,
+} from './socket/datagram-socket.ts'
+export { KcpError } from './errors.ts'
+export type { KcpErrorCode } from './errors.ts'
+export type { Clock } from './clock.ts'
+export type { Random } from './random.ts'
+export type { Logger } from './logger.ts'

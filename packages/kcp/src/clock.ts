@@ -1,0 +1,23 @@
+/** Time as this package takes it; a test passes a clock it can step. */
+export interface Clock {
+  /** Monotonic milliseconds. */
+  now(): number
+  /** Milliseconds since the epoch. */
+  wall(): number
+  /** Calls `fn` once after the delay. Returns the cancel. */
+  setTimer(delayMs: number, fn: () => void): () => void
+  /** Calls `fn` after this turn of the event loop. */
+  defer(fn: () => void): void
+}
+
+/** The real clock. Its timers do not keep the process alive; an open socket does. */
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  wall: () => Date.now(),
+  setTimer(delayMs, fn) {
+    const timer = setTimeout(fn, delayMs)
+    timer.unref()
+    return () => clearTimeout(timer)
+  },
+  defer: (fn) => void setImmediate(fn),
+}

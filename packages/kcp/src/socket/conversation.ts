@@ -1,0 +1,388 @@
+import { KcpError } from '../errors.ts'
+import { Kcp, type KcpStats } from '../kcp.ts'
+import type { KcpOptions } from '../options.ts'
+import { ByteQueue } from './byte-queue.ts'
+import { KCP_CLOSE } from './close-codes.ts'
+import type { Endpoint } from './endpoint.ts'
+import { FrameReader, MAX_PREFIX_BYTES, writePrefix, type FrameSink } from './frames.ts'
+import type { KcpTuning } from './options.ts'
+import { WheelEntry } from './wheel.ts'
+
+/** `send` answers `false` from here on. */
+const MAX_HIGH_WATER_BYTES = 256 * 1024
+/** Segments kept ready in KCP beyond its window; the rest waits outside, where it costs less. */
+const READY_SEGMENTS = 32
+/** One call of KCP's `send` gets so much at most, so that it stays near the mark above. */
+const FEED_BYTES = 16 * 1024
+/** A message up to this size is put together with its prefix before it is handed to KCP. */
+const SMALL_BYTES = 1400
+
+/** How a conversation ended. */
+export interface KcpCloseInfo {
+  /** The number given to `close`, here or there; 1006 when there was none. */
+  readonly code: number
+  readonly reason: string
+  /** Who ended it. */
+  readonly by: 'local' | 'peer' | 'network'
+  /** Why, unless it was closed on purpose. */
+  readonly error?: KcpError
+}
+
+/** Who owns a conversation: the session. */
+export interface ConversationOwner {
+  onMessage(bytes: Uint8Array): void
+  onUnreliable(bytes: Uint8Array): void
+  onDrain(): void
+  onMigrated(): void
+  onClosed(info: KcpCloseInfo): void
+}
+
+/** `frames`: messages of any size with length prefixes in a KCP stream. The others are what plain peers speak. */
+export type Framing = 'frames' | 'messages' | 'stream'
+
+const prefix = new Uint8Array(SMALL_BYTES + MAX_PREFIX_BYTES)
+
+/**
+ * One KCP conversation on a socket: queues, flushes, deadlines, and how it ends. What stands around the KCP
+ * bytes in a datagram is the subclasses' matter.
+ */
+export abstract class Conversation extends WheelEntry implements FrameSink {
+  readonly endpoint: Endpoint
+  readonly kcp: Kcp
+  address: string
+  port: number
+  owner: ConversationOwner | undefined
+  state: 'open' | 'closing' | 'closed' = 'open'
+  maxMessageBytes: number
+  maxBufferedBytes: number
+  ackNoDelay: boolean
+  writeDelay: boolean
+  interval: number
+  /** On the list of those to flush after this turn. */
+  isDirty = false
+  lastHeardMs: number
+  lastSentMs: number
+  protected readonly framing: Framing
+  readonly #frames: FrameReader | undefined
+  #backlog: ByteQueue | undefined
+  #countedBytes = 0
+  #lastFlushMs: number
+  #wantsDrain = false
+  /** Until somebody is there to read. */
+  #isPaused = true
+  #hasUnread = false
+  /** Until when a closing conversation may go on delivering. */
+  protected closeByMs: number = Infinity
+  protected closing: KcpCloseInfo | undefined
+
+  constructor(
+    endpoint: Endpoint,
+    conv: number,
+    peer: { readonly address: string; readonly port: number },
+    framing: Framing,
+    kcpOptions: KcpOptions,
+    nowMs: number,
+  ) {
+    super()
+    const { options } = endpoint
+    this.endpoint = endpoint
+    this.address = peer.address
+    this.port = peer.port
+    this.framing = framing
+    this.maxMessageBytes = options.maxMessageBytes
+    this.maxBufferedBytes = options.maxBufferedBytes
+    this.ackNoDelay = options.ackNoDelay
+    this.writeDelay = options.writeDelay
+    this.interval = options.interval
+    this.lastHeardMs = nowMs
+    this.lastSentMs = nowMs
+    this.#lastFlushMs = nowMs
+    this.#frames = framing === 'frames' ? new FrameReader() : undefined
+    const { nodelay, interval, resend, nc, sndWnd, rcvWnd, initialSn } = options
+    this.kcp = new Kcp(conv, (bytes, offset, length) => this.transmit(bytes, offset, length), {
+      nowMs,
+      ...{ nodelay, interval, resend, nc, sndWnd, rcvWnd, initialSn },
+      stream: framing !== 'messages',
+      pool: endpoint.pool,
+      ...kcpOptions,
+    })
+  }
+
+  get bufferedBytes(): number {
+    return (this.#backlog?.size ?? 0) + this.kcp.waitSndBytes
+  }
+
+  get stats(): KcpStats {
+    return this.kcp.stats
+  }
+
+  get isPaused(): boolean {
+    return this.#isPaused
+  }
+
+  /** Copies the message. `false`: wait for `onDrain`, or it is over. */
+  send(message: Uint8Array): boolean {
+    if (this.state !== 'open') return false
+    const { length } = message
+    const buffered = this.bufferedBytes + length
+    const { endpoint } = this
+    const total = endpoint.bufferedBytes + length
+    if (buffered > this.maxBufferedBytes || total > endpoint.options.maxTotalBufferedBytes) {
+      const reason = `${buffered} bytes wait for ${this.address} ${this.port}`
+      this.destroy(KCP_CLOSE.slowReader, reason, new KcpError('KCP_SLOW_READER', reason))
+      return false
+    }
+    if (this.framing === 'messages') {
+      if (this.kcp.send(message) < 0) return this.#sendLater(message)
+    } else if (this.framing === 'frames') {
+      const size = writePrefix(prefix, 0, length)
+      if (length <= SMALL_BYTES) {
+        prefix.set(message, size)
+        this.#feed(prefix, size + length)
+      } else {
+        this.#feed(prefix, size)
+        this.#feed(message, length)
+      }
+    } else this.#feed(message, length)
+    this.#count()
+    if (this.writeDelay) this.#flushAfterInterval()
+    else endpoint.flushSoon(this)
+    if (buffered < MAX_HIGH_WATER_BYTES && buffered * 2 < this.maxBufferedBytes) return true
+    this.#wantsDrain = true
+    return false
+  }
+
+  abstract sendUnreliable(message: Uint8Array): boolean
+  abstract get maxUnreliableBytes(): number
+
+  /** Delivers what was sent, tells the other end, and ends. */
+  close(code: number, reason: string): void {
+    if (this.state !== 'open') return
+    this.state = 'closing'
+    this.closing = { code, reason, by: 'local' }
+    this.closeByMs = this.endpoint.now() + this.endpoint.options.closeTimeoutMs
+    this.endpoint.flushSoon(this)
+  }
+
+  /** Ends at once; what was not delivered is lost. */
+  abstract destroy(code: number, reason: string, error: KcpError): void
+
+  pause(): void {
+    this.#isPaused = true
+  }
+
+  resume(): void {
+    if (!this.#isPaused) return
+    this.#isPaused = false
+    this.endpoint.flushSoon(this)
+  }
+
+  setTuning(tuning: Partial<KcpTuning>): void {
+    const { nodelay = -1, interval = -1, resend = -1, nc } = tuning
+    this.kcp.setNoDelay(nodelay, interval, resend, nc)
+    if (interval >= 0) this.interval = interval
+    this.ackNoDelay = tuning.ackNoDelay ?? this.ackNoDelay
+    this.writeDelay = tuning.writeDelay ?? this.writeDelay
+  }
+
+  /** For the endpoint: sends what is due, hands out what has come, and plans what is next. */
+  flush(nowMs: number): void {
+    if (this.state === 'closed') return
+    if (this.#hasUnread) this.read()
+    this.#feedBacklog()
+    this.kcp.flush(nowMs)
+    this.#lastFlushMs = nowMs
+    this.#count()
+    this.#tellDrained()
+    if (!this.isOver()) this.onFlushed(nowMs)
+    // The owner may have ended it in one of these calls.
+    if (this.isOver()) return
+    if (this.kcp.state === 0) this.plan(nowMs)
+    else this.#giveUp()
+  }
+
+  override onDue(nowMs: number): void {
+    if (this.isOver()) return
+    this.onTick(nowMs)
+    if (this.isOver() || this.isDirty) return
+    if (this.kcpDueMs(nowMs) <= nowMs) this.flush(nowMs)
+    else this.plan(nowMs)
+  }
+
+  onFrame(bytes: Uint8Array): boolean {
+    if (this.state === 'open') this.owner?.onMessage(bytes)
+    return this.state !== 'closed'
+  }
+
+  onBadFrame(problem: 'tooLarge' | 'malformed', length: number): void {
+    if (problem === 'tooLarge') {
+      this.#refuseLarge(length)
+      return
+    }
+    const reason = 'a length prefix without end'
+    this.destroy(KCP_CLOSE.protocol, reason, new KcpError('KCP_PROTOCOL', reason))
+  }
+
+  /** Hands KCP bytes of an accepted datagram. Negative when KCP does not take them. */
+  protected take(bytes: Uint8Array, from: number, length: number, nowMs: number): number {
+    const { kcp } = this
+    const result = kcp.input(bytes, from, length, nowMs)
+    if (result < 0) return result
+    this.read()
+    if (this.isOver()) return result
+    if (this.ackNoDelay || this.#backlog !== undefined || this.closing !== undefined)
+      this.endpoint.flushSoon(this)
+    else this.#flushAfterInterval()
+    return result
+  }
+
+  /** Hands the owner what has come, unless it is paused. */
+  protected read(): void {
+    const { kcp } = this
+    const { scratch } = this.endpoint
+    if (this.#isPaused) {
+      this.#hasUnread = true
+      return
+    }
+    this.#hasUnread = false
+    for (let size = kcp.peekSize(); size >= 0; size = kcp.peekSize()) {
+      if (this.framing === 'messages' && size > this.maxMessageBytes) {
+        this.#refuseLarge(size)
+        return
+      }
+      const target = size <= scratch.length ? scratch : new Uint8Array(size)
+      const length = kcp.receive(target)
+      if (this.#frames !== undefined) this.#frames.push(target, 0, length, this)
+      else if (!this.onFrame(target.subarray(0, length))) return
+      if (this.state === 'closed') return
+      if (this.#isPaused) {
+        this.#hasUnread = true
+        return
+      }
+    }
+  }
+
+  /** Everything has been sent and acknowledged. */
+  protected get isDelivered(): boolean {
+    return (this.#backlog?.size ?? 0) === 0 && this.kcp.waitSnd === 0
+  }
+
+  /** When KCP wants its next flush, delays as chosen included. */
+  protected kcpDueMs(nowMs: number): number {
+    const due = this.kcp.nextDeadline(nowMs)
+    if (due > nowMs || (this.ackNoDelay && !this.writeDelay)) return due
+    return Math.max(due, this.#lastFlushMs + this.interval)
+  }
+
+  /** Sets the time of the next look. An earlier one that is set already stays: it looks again. */
+  protected plan(nowMs: number): void {
+    const due = Math.min(this.kcpDueMs(nowMs), this.nextDueMs(nowMs))
+    if (this.slot < 0 || due < this.dueMs) this.endpoint.wheel.set(this, due)
+  }
+
+  /** Ends it here: no datagram is sent or taken any more. */
+  protected finish(info: KcpCloseInfo): void {
+    if (this.state === 'closed') return
+    this.state = 'closed'
+    const { endpoint } = this
+    endpoint.wheel.delete(this)
+    this.kcp.release()
+    this.#backlog = undefined
+    endpoint.bufferedBytes -= this.#countedBytes
+    this.#countedBytes = 0
+    endpoint.counters.closed += 1
+    this.leave()
+    this.owner?.onClosed(info)
+  }
+
+  protected isOver(): boolean {
+    return this.state === 'closed'
+  }
+
+  /** KCP has a datagram. */
+  protected abstract transmit(bytes: Uint8Array, offset: number, length: number): void
+  protected abstract onFlushed(nowMs: number): void
+  /** What is due besides KCP's own. */
+  protected abstract onTick(nowMs: number): void
+  protected abstract nextDueMs(nowMs: number): number
+  /** Takes itself off the endpoint's books. */
+  protected abstract leave(): void
+
+  #refuseLarge(length: number): void {
+    const reason = `a message of ${length} bytes, ${this.maxMessageBytes} are accepted`
+    if (this.state !== 'open') return
+    this.state = 'closing'
+    this.closing = {
+      code: KCP_CLOSE.tooLarge,
+      reason,
+      by: 'local',
+      error: new KcpError('KCP_TOO_LARGE', reason),
+    }
+    this.closeByMs = this.endpoint.now() + this.endpoint.options.closeTimeoutMs
+    this.endpoint.flushSoon(this)
+  }
+
+  #giveUp(): void {
+    if (this.kcp.state === -2) {
+      const reason = 'a message that no window could hold'
+      this.destroy(KCP_CLOSE.protocol, reason, new KcpError('KCP_PROTOCOL', reason))
+    } else {
+      const reason = 'nothing sent was acknowledged for too long'
+      this.destroy(KCP_CLOSE.lost, reason, new KcpError('KCP_TIMEOUT', reason))
+    }
+  }
+
+  #flushAfterInterval(): void {
+    const due = this.#lastFlushMs + this.interval
+    if (this.slot < 0 || due < this.dueMs) this.endpoint.wheel.set(this, due)
+  }
+
+  /** Message mode: KCP is full, or the message is too large for the peer's window. */
+  #sendLater(message: Uint8Array): boolean {
+    const reason = `KCP does not take a message of ${message.length} bytes now`
+    this.destroy(KCP_CLOSE.slowReader, reason, new KcpError('KCP_SLOW_READER', reason))
+    return false
+  }
+
+  #feed(bytes: Uint8Array, length: number): void {
+    let at = 0
+    if (this.#backlog === undefined) at = this.#offer(bytes, 0, length)
+    if (at === length) return
+    this.#backlog ??= new ByteQueue()
+    this.#backlog.push(bytes, at, length)
+  }
+
+  #feedBacklog(): void {
+    const backlog = this.#backlog
+    if (backlog === undefined) return
+    backlog.drain((bytes, from, end) => this.#offer(bytes, from, end))
+    if (backlog.size === 0) this.#backlog = undefined
+  }
+
+  #offer(bytes: Uint8Array, from: number, end: number): number {
+    const { kcp } = this
+    const limit = kcp.sndWnd + READY_SEGMENTS
+    let at = from
+    while (at < end && kcp.waitSnd < limit) {
+      const size = Math.min(end - at, FEED_BYTES)
+      if (kcp.send(bytes, at, size) < 0) break
+      at += size
+    }
+    return at - from
+  }
+
+  /** Keeps the endpoint's sum of what waits. */
+  #count(): void {
+    const bytes = this.bufferedBytes
+    this.endpoint.bufferedBytes += bytes - this.#countedBytes
+    this.#countedBytes = bytes
+  }
+
+  #tellDrained(): void {
+    if (!this.#wantsDrain || this.state !== 'open') return
+    const buffered = this.#countedBytes
+    if (buffered * 2 > MAX_HIGH_WATER_BYTES || buffered * 4 > this.maxBufferedBytes) return
+    this.#wantsDrain = false
+    this.owner?.onDrain()
+  }
+}

@@ -1,0 +1,293 @@
+import { KcpError } from '../errors.ts'
+import type { DatagramCipher } from './cipher.ts'
+import type { KcpCounters } from './counters.ts'
+import {
+  ACCEPT_BODY_BYTES,
+  decodeAcceptHeader,
+  decodeRefuse,
+  decodeRetry,
+  encodeHello,
+  FIRST_SEALED_KIND,
+  KIND,
+  LAST_SEALED_KIND,
+  MAX_DATAGRAM_BYTES,
+  NONCE_BYTES,
+  readConv,
+  readU16,
+  readU32,
+} from './datagram.ts'
+import { Endpoint } from './endpoint.ts'
+import { resolveOptions, whole, type KcpSocketOptions } from './options.ts'
+import { SafeConversation, type Registry } from './safe-conversation.ts'
+import { KcpSession } from './session.ts'
+import { TimeWait } from './time-wait.ts'
+
+/** A hello is repeated after this long, each time later by half, to 2 s. */
+const FIRST_RETRY_MS = 250
+const MAX_RETRY_MS = 2000
+/** The system told so often that nobody listens there: it is believed. */
+const MAX_REFUSALS = 3
+/** A client's socket stays for a moment, to answer a close whose answer was lost. */
+const LINGER_MS = 1000
+const NO_TOKEN = new Uint8Array(0)
+
+export interface KcpConnectOptions extends KcpSocketOptions {
+  readonly host: string
+  readonly port: number
+  /** Milliseconds until the attempt is given up. @defaultValue 5000 */
+  readonly connectTimeoutMs?: number
+  /** Gives the attempt up, or resets the session once there is one. */
+  readonly signal?: AbortSignal
+}
+
+/**
+ * Opens a session.
+ *
+ * @throws KcpError `KCP_CONNECT_FAILED` when nobody answers, `KCP_REFUSED` when the listener does not want us.
+ * @throws RangeError when an option is out of range. An abort rejects with the signal's reason.
+ */
+export async function connect(options: KcpConnectOptions): Promise<KcpSession> {
+  const resolved = resolveOptions(options)
+  const settings = { connectTimeoutMs: options.connectTimeoutMs ?? 5000 }
+  whole(settings, 'connectTimeoutMs', 1, 3_600_000)
+  const { host, port, signal } = options
+  signal?.throwIfAborted()
+  const open = resolved.openSocket({
+    connect: { host, port },
+    reusePort: false,
+    bufferBytes: resolved.socketBufferBytes,
+  })
+  const socket = await open.catch((cause: unknown) => {
+    const why = (cause as { code?: string }).code ?? String(cause)
+    throw new KcpError('KCP_CONNECT_FAILED', `${host} port ${port}: ${why}`, { cause })
+  })
+  const endpoint = new Endpoint(socket, resolved)
+  if (signal?.aborted === true) {
+    void socket.close()
+    throw signal.reason
+  }
+  return new Dialer(endpoint, host, port, signal).connect(settings.connectTimeoutMs)
+}
+
+/** Counters by session: a client's socket has one. */
+const countersOf = new WeakMap<KcpSession, KcpCounters>()
+
+/** What has gone through the socket of a session made by `connect`. */
+export function socketCounters(session: KcpSession): KcpCounters | undefined {
+  const counters = countersOf.get(session)
+  return counters && { ...counters, dropped: { ...counters.dropped } }
+}
+
+/** One attempt, and then the socket of the session it led to. */
+class Dialer {
+  readonly #endpoint: Endpoint
+  readonly #host: string
+  readonly #port: number
+  readonly #signal: AbortSignal | undefined
+  readonly #nonce: Uint8Array
+  readonly #timeWait = new TimeWait()
+  #hello: Uint8Array
+  #token: Uint8Array = NO_TOKEN
+  readonly #finish: (reply: Uint8Array, transcript: Uint8Array) => DatagramCipher | undefined
+  readonly #key: Uint8Array
+  #conversation: SafeConversation | undefined
+  #retryMs = FIRST_RETRY_MS
+  #refusals = 0
+  #cancelRetry: (() => void) | undefined
+  #cancelTimeout: (() => void) | undefined
+  #resolve: (session: KcpSession) => void = () => {}
+  #reject: (error: unknown) => void = () => {}
+  #isSettled = false
+  readonly #abort = (): void => this.#aborted()
+
+  constructor(endpoint: Endpoint, host: string, port: number, signal: AbortSignal | undefined) {
+    this.#endpoint = endpoint
+    this.#host = host
+    this.#port = port
+    this.#signal = signal
+    this.#nonce = endpoint.random(NONCE_BYTES)
+    const exchange = endpoint.options.security.begin(endpoint.random)
+    this.#key = exchange.hello
+    this.#finish = (reply, transcript) => exchange.finish(reply, transcript)
+    this.#hello = this.#encode()
+    endpoint.socket.onDatagram = (bytes, address, from) => this.#deliver(bytes, address, from)
+    endpoint.socket.onError = (error) => this.#failedSend(error)
+  }
+
+  connect(timeoutMs: number): Promise<KcpSession> {
+    const { clock } = this.#endpoint
+    return new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+      this.#signal?.addEventListener('abort', this.#abort)
+      this.#cancelTimeout = clock.setTimer(timeoutMs, () =>
+        this.#fail(new KcpError('KCP_CONNECT_FAILED', `${this.#where}: no answer`)),
+      )
+      this.#sendHello()
+    })
+  }
+
+  get #where(): string {
+    return `${this.#host} port ${this.#port}`
+  }
+
+  #encode(): Uint8Array {
+    const { idleTimeoutMs, rcvWnd } = this.#endpoint.options
+    return encodeHello({
+      nonce: this.#nonce,
+      flags: 0,
+      idleTimeoutMs,
+      window: rcvWnd,
+      token: this.#token,
+      key: this.#key,
+    })
+  }
+
+  #sendHello(): void {
+    const { clock } = this.#endpoint
+    this.#endpoint.send(this.#hello, 0, this.#hello.length, this.#host, this.#port)
+    this.#cancelRetry?.()
+    this.#cancelRetry = clock.setTimer(this.#retryMs, () => {
+      this.#retryMs = Math.min(this.#retryMs * 1.5, MAX_RETRY_MS)
+      this.#sendHello()
+    })
+  }
+
+  #deliver(bytes: Uint8Array, address: string, port: number): void {
+    const endpoint = this.#endpoint
+    endpoint.counters.datagramsIn += 1
+    endpoint.counters.bytesIn += bytes.length
+    if (bytes.length > MAX_DATAGRAM_BYTES) {
+      endpoint.drop('tooLong')
+      return
+    }
+    const kind = bytes[0] ?? 0
+    if (kind >= FIRST_SEALED_KIND && kind <= LAST_SEALED_KIND) {
+      this.#deliverSealed(bytes, address, port)
+      return
+    }
+    if (this.#isSettled) {
+      endpoint.drop('unexpected')
+      return
+    }
+    if (kind === KIND.retry) this.#takeRetry(bytes)
+    else if (kind === KIND.accept) this.#takeAccept(bytes)
+    else if (kind === KIND.refuse) this.#takeRefuse(bytes)
+    else endpoint.drop(bytes.length === 0 ? 'tooShort' : 'unknownKind')
+  }
+
+  #deliverSealed(bytes: Uint8Array, address: string, port: number): void {
+    const endpoint = this.#endpoint
+    const conversation = this.#conversation
+    if (bytes.length < 5) endpoint.drop('tooShort')
+    else if (conversation === undefined || readConv(bytes) !== conversation.kcp.conv)
+      endpoint.drop('unknownConv')
+    else if (conversation.state !== 'closed') conversation.handle(bytes, address, port)
+    else {
+      endpoint.drop('closedConv')
+      const answer = this.#timeWait.answer(readConv(bytes), address, port, bytes.length)
+      if (answer !== undefined) endpoint.send(answer, 0, answer.length, address, port)
+    }
+  }
+
+  #takeRetry(bytes: Uint8Array): void {
+    const token = decodeRetry(bytes, this.#nonce)
+    // One token per attempt: a second RETRY answers a hello that was repeated.
+    if (token === undefined) {
+      this.#endpoint.drop('unexpected')
+      return
+    }
+    this.#token = token
+    this.#hello = this.#encode()
+    this.#retryMs = FIRST_RETRY_MS
+    this.#sendHello()
+  }
+
+  #takeRefuse(bytes: Uint8Array): void {
+    const reason = decodeRefuse(bytes, this.#nonce)
+    if (reason === undefined || this.#token.length === 0) this.#endpoint.drop('unexpected')
+    else this.#fail(new KcpError('KCP_REFUSED', `${this.#where}: ${reason}`))
+  }
+
+  #takeAccept(bytes: Uint8Array): void {
+    const endpoint = this.#endpoint
+    const header = decodeAcceptHeader(bytes, this.#nonce)
+    if (header === undefined || this.#token.length === 0) {
+      endpoint.drop('unexpected')
+      return
+    }
+    const { conv, reply, bodyStart } = header
+    const cipher = this.#finish(reply, this.#hello)
+    const end = cipher?.open(bytes, 0, bodyStart, bytes.length, 0) ?? -1
+    // Forged, or spoilt on the way: the right one may still come.
+    if (cipher === undefined || end - bodyStart !== ACCEPT_BODY_BYTES) {
+      endpoint.drop('notAuthentic')
+      return
+    }
+    const idleTimeoutMs = Math.max(100, readU32(bytes, bodyStart))
+    const window = Math.max(1, readU16(bytes, bodyStart + 4))
+    this.#open({ conv, cipher, idleTimeoutMs, window })
+  }
+
+  #open(agreed: {
+    readonly conv: number
+    readonly cipher: DatagramCipher
+    readonly idleTimeoutMs: number
+    readonly window: number
+  }): void {
+    const endpoint = this.#endpoint
+    const now = endpoint.now()
+    const registry: Registry = {
+      onEstablished: () => {},
+      onLeave: (conversation) => this.#left(conversation),
+    }
+    const peer = { address: this.#host, port: this.#port, isClient: true }
+    const conversation = new SafeConversation(endpoint, registry, { ...agreed, ...peer }, now)
+    this.#conversation = conversation
+    endpoint.counters.opened += 1
+    const session = new KcpSession(conversation)
+    countersOf.set(session, endpoint.counters)
+    this.#settle()
+    conversation.start(now)
+    this.#resolve(session)
+  }
+
+  #left(conversation: SafeConversation): void {
+    const endpoint = this.#endpoint
+    const now = endpoint.now()
+    this.#signal?.removeEventListener('abort', this.#abort)
+    const { address, port } = conversation
+    const answer = conversation.lastWord()
+    const untilMs = now + LINGER_MS
+    this.#timeWait.add(conversation.kcp.conv, { untilMs, address, port, answer }, now)
+    endpoint.clock.setTimer(LINGER_MS, () => void endpoint.socket.close())
+  }
+
+  #failedSend(error: Error): void {
+    this.#endpoint.options.logger.debug('socket error', { message: error.message })
+    if (this.#isSettled || (error as { code?: string }).code !== 'ECONNREFUSED') return
+    this.#refusals += 1
+    if (this.#refusals < MAX_REFUSALS) return
+    const cause = { cause: error }
+    this.#fail(new KcpError('KCP_CONNECT_FAILED', `${this.#where}: nobody listens`, cause))
+  }
+
+  #aborted(): void {
+    if (this.#conversation === undefined) this.#fail(this.#signal?.reason)
+    else this.#conversation.destroy(1006, 'aborted', new KcpError('KCP_CLOSED', 'aborted'))
+  }
+
+  #fail(error: unknown): void {
+    if (this.#isSettled) return
+    this.#settle()
+    this.#signal?.removeEventListener('abort', this.#abort)
+    void this.#endpoint.socket.close()
+    this.#reject(error)
+  }
+
+  #settle(): void {
+    this.#isSettled = true
+    this.#cancelRetry?.()
+    this.#cancelTimeout?.()
+  }
+}

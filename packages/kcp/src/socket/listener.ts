@@ -1,0 +1,427 @@
+import { KcpError } from '../errors.ts'
+import { addressPrefix } from './address-prefix.ts'
+import { KCP_CLOSE } from './close-codes.ts'
+import type { KcpCounters } from './counters.ts'
+import {
+  ACCEPT_BODY_BYTES,
+  decodeHello,
+  encodeAcceptHeader,
+  encodeRefuse,
+  encodeRetry,
+  FIRST_SEALED_KIND,
+  KIND,
+  LAST_SEALED_KIND,
+  MAX_DATAGRAM_BYTES,
+  readConv,
+  writeU16,
+  writeU32,
+  type Hello,
+  type RefuseReason,
+} from './datagram.ts'
+import { Endpoint } from './endpoint.ts'
+import { resolveOptions, whole, type KcpSocketOptions } from './options.ts'
+import { RateLimit, RateLimits } from './rate-limit.ts'
+import { RetryTokens } from './retry-tokens.ts'
+import { SafeConversation, type Registry } from './safe-conversation.ts'
+import { KcpSession } from './session.ts'
+import { TimeWait } from './time-wait.ts'
+
+/** Networks whose rate of handshakes is remembered. */
+const MAX_PREFIXES = 8192
+/** A hello with a token is answered by the same ACCEPT for so long: as long as a token is good. */
+const ACCEPT_CACHE_MS = 10_000
+const EXPIRE_EVERY_MS = 1000
+
+/** One of several processes that share a port by `reusePort`. */
+export interface KcpWorker {
+  /** 0 to `count` - 1. */
+  readonly index: number
+  readonly count: number
+  /** Takes a datagram of another worker's session, to hand to that one's `listener.deliver`. */
+  readonly forward: (worker: number, datagram: Uint8Array, address: string, port: number) => void
+}
+
+export interface KcpListenOptions extends KcpSocketOptions {
+  /** @defaultValue '0.0.0.0' */
+  readonly host?: string
+  /** 0 takes a free one. */
+  readonly port: number
+  /** Lets several processes bind this port (Linux and BSD, Node 22.12 or later). @defaultValue false */
+  readonly reusePort?: boolean
+  /** Which of those this is: sessions of clients whose address changes may arrive at another. */
+  readonly worker?: KcpWorker
+  /** Asked before a session is made for an address that has been proven. @defaultValue everyone */
+  readonly allow?: (address: string, port: number) => boolean
+  /** Sessions at one time. @defaultValue 16384 */
+  readonly maxSessions?: number
+  /** Sessions of one IP address at one time. @defaultValue 256 */
+  readonly maxSessionsPerAddress?: number
+  /** Answers to first hellos a second, from whomever; each costs an HMAC and a small datagram. @defaultValue 5000 */
+  readonly maxRetriesPerSecond?: number
+  /** Handshakes a second of one network, /24 or /56, with its address proven. @defaultValue 100 */
+  readonly maxHandshakesPerSecond?: number
+  /** Closes the listener and its sessions. */
+  readonly signal?: AbortSignal
+}
+
+type ResolvedLimits = Required<
+  Pick<
+    KcpListenOptions,
+    'maxSessions' | 'maxSessionsPerAddress' | 'maxRetriesPerSecond' | 'maxHandshakesPerSecond'
+  >
+>
+
+const LIMITS: ResolvedLimits = {
+  maxSessions: 16_384,
+  maxSessionsPerAddress: 256,
+  maxRetriesPerSecond: 5000,
+  maxHandshakesPerSecond: 100,
+}
+
+/** The same ACCEPT for the same hello, whether its session still lives or not. */
+interface Accepted {
+  readonly answer: Uint8Array
+  readonly untilMs: number
+}
+
+/**
+ * Binds a UDP port and takes sessions on it.
+ *
+ * @param onSession - Called once a client's address and keys are proven.
+ * @throws KcpError `KCP_LISTEN_FAILED` when the port cannot be had.
+ * @throws RangeError when an option is out of range.
+ */
+export async function listen(
+  options: KcpListenOptions,
+  onSession: (session: KcpSession) => void,
+): Promise<KcpListener> {
+  const resolved = resolveOptions(options)
+  const limits = resolveLimits(options)
+  const { host = '0.0.0.0', port, reusePort = false, signal } = options
+  signal?.throwIfAborted()
+  const open = resolved.openSocket({
+    bind: { host, port },
+    reusePort,
+    bufferBytes: resolved.socketBufferBytes,
+  })
+  const socket = await open.catch((cause: unknown) => {
+    const why = (cause as { code?: string }).code ?? String(cause)
+    throw new KcpError('KCP_LISTEN_FAILED', `${host} port ${port}: ${why}`, { cause })
+  })
+  const endpoint = new Endpoint(socket, resolved)
+  const listener = new KcpListener(endpoint, options, limits, onSession)
+  if (signal !== undefined) {
+    const stop = (): void => void listener.close()
+    if (signal.aborted) stop()
+    else signal.addEventListener('abort', stop, { once: true })
+  }
+  return listener
+}
+
+function resolveLimits(options: KcpListenOptions): ResolvedLimits {
+  const limits = { ...LIMITS }
+  for (const field of Object.keys(limits) as (keyof ResolvedLimits)[]) {
+    limits[field] = options[field] ?? limits[field]
+    whole(limits, field, 0, 2 ** 31)
+  }
+  const { worker } = options
+  if (worker !== undefined) {
+    whole(worker, 'count', 1, 4096)
+    whole(worker, 'index', 0, worker.count - 1)
+  }
+  return limits
+}
+
+/** A bound port and its sessions. */
+export class KcpListener implements AsyncDisposable {
+  readonly #endpoint: Endpoint
+  readonly #limits: ResolvedLimits
+  readonly #worker: KcpWorker | undefined
+  readonly #allow: (address: string, port: number) => boolean
+  readonly #onSession: (session: KcpSession) => void
+  readonly #tokens: RetryTokens
+  readonly #retryBudget: RateLimit
+  readonly #handshakes: RateLimits
+  readonly #conversations = new Map<number, SafeConversation>()
+  readonly #sessions = new Map<SafeConversation, KcpSession>()
+  readonly #perAddress = new Map<string, number>()
+  readonly #accepted = new Map<string, Accepted>()
+  readonly #timeWait = new TimeWait()
+  readonly #registry: Registry
+  #cancelExpiry: (() => void) | undefined
+  #isClosed = false
+  #closing: Promise<void> | undefined
+
+  /** @internal Use `listen`. */
+  constructor(
+    endpoint: Endpoint,
+    options: KcpListenOptions,
+    limits: ResolvedLimits,
+    onSession: (session: KcpSession) => void,
+  ) {
+    this.#endpoint = endpoint
+    this.#limits = limits
+    this.#worker = options.worker
+    this.#allow = options.allow ?? (() => true)
+    this.#onSession = onSession
+    const now = endpoint.now()
+    this.#tokens = new RetryTokens(endpoint.clock, endpoint.random)
+    this.#retryBudget = new RateLimit(limits.maxRetriesPerSecond, now)
+    this.#handshakes = new RateLimits(limits.maxHandshakesPerSecond, MAX_PREFIXES)
+    this.#registry = {
+      onEstablished: (conversation) => this.#establish(conversation),
+      onLeave: (conversation) => this.#forget(conversation),
+    }
+    endpoint.socket.onDatagram = (bytes, address, port) => this.deliver(bytes, address, port)
+    endpoint.socket.onError = (error) =>
+      endpoint.options.logger.debug('socket error', { message: error.message })
+    this.#expireLater()
+  }
+
+  get address(): string {
+    return this.#endpoint.socket.address
+  }
+  get port(): number {
+    return this.#endpoint.socket.port
+  }
+  /** Sessions that are open or closing. */
+  get sessions(): Iterable<KcpSession> {
+    return this.#sessions.values()
+  }
+  get sessionCount(): number {
+    return this.#sessions.size
+  }
+
+  /** What has gone through this port, and what was dropped for which reason. */
+  counters(): KcpCounters {
+    const { counters } = this.#endpoint
+    return { ...counters, dropped: { ...counters.dropped } }
+  }
+
+  /** Takes a datagram as if it had come by the socket: what another worker forwards, or a relay. Any bytes may come. */
+  deliver(bytes: Uint8Array, address: string, port: number): void {
+    const endpoint = this.#endpoint
+    endpoint.counters.datagramsIn += 1
+    endpoint.counters.bytesIn += bytes.length
+    if (bytes.length > MAX_DATAGRAM_BYTES) {
+      endpoint.drop('tooLong')
+      return
+    }
+    const kind = bytes[0] ?? 0
+    if (kind >= FIRST_SEALED_KIND && kind <= LAST_SEALED_KIND)
+      this.#deliverSealed(bytes, address, port)
+    else if (kind === KIND.hello) this.#answerHello(bytes, address, port)
+    else endpoint.drop(bytes.length === 0 ? 'tooShort' : 'unknownKind')
+  }
+
+  /**
+   * Closes the sessions and then the port. Safe to call twice.
+   *
+   * @param options.sessions - `keep` leaves open sessions open: only nobody new is taken, and the port is
+   *   given back when the last has ended.
+   */
+  close(options: { readonly sessions?: 'close' | 'keep' } = {}): Promise<void> {
+    this.#isClosed = true
+    if (options.sessions === 'keep') {
+      this.#closeIfUnused()
+      return Promise.resolve()
+    }
+    return (this.#closing ??= this.#close())
+  }
+
+  /** Resets all sessions and closes the port, at once. */
+  abort(): Promise<void> {
+    this.#isClosed = true
+    const error = (): KcpError => new KcpError('KCP_CLOSED', 'the listener was aborted')
+    for (const conversation of [...this.#conversations.values()])
+      conversation.destroy(KCP_CLOSE.lost, 'aborted', error())
+    return (this.#closing ??= this.#closeSocket())
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #close(): Promise<void> {
+    const sessions = [...this.#sessions.values()]
+    await Promise.all(sessions.map((session) => session.close(KCP_CLOSE.goingAway, 'going away')))
+    for (const conversation of [...this.#conversations.values()]) conversation.vanish('going away')
+    await this.#closeSocket()
+  }
+
+  #closeSocket(): Promise<void> {
+    this.#cancelExpiry?.()
+    this.#endpoint.wheel.clear()
+    return this.#endpoint.socket.close()
+  }
+
+  #closeIfUnused(): void {
+    if (this.#isClosed && this.#conversations.size === 0) this.#closing ??= this.#closeSocket()
+  }
+
+  #deliverSealed(bytes: Uint8Array, address: string, port: number): void {
+    const endpoint = this.#endpoint
+    if (bytes.length < 5) {
+      endpoint.drop('tooShort')
+      return
+    }
+    const conv = readConv(bytes)
+    const conversation = this.#conversations.get(conv)
+    if (conversation !== undefined) {
+      conversation.handle(bytes, address, port)
+      return
+    }
+    const worker = this.#worker
+    if (worker !== undefined && conv % worker.count !== worker.index) {
+      worker.forward(conv % worker.count, bytes, address, port)
+      return
+    }
+    if (!this.#timeWait.has(conv)) {
+      endpoint.drop('unknownConv')
+      return
+    }
+    endpoint.drop('closedConv')
+    const answer = this.#timeWait.answer(conv, address, port, bytes.length)
+    if (answer !== undefined) endpoint.send(answer, 0, answer.length, address, port)
+  }
+
+  #answerHello(bytes: Uint8Array, address: string, port: number): void {
+    const endpoint = this.#endpoint
+    const hello = decodeHello(bytes)
+    if (typeof hello === 'string') {
+      endpoint.drop(hello)
+      return
+    }
+    if (this.#isClosed) {
+      endpoint.drop('refused')
+      return
+    }
+    const { nonce, key } = hello
+    const now = endpoint.now()
+    if (hello.token.length === 0) {
+      // Whoever sent this may have forged the address: no memory, and a bounded number of small answers.
+      if (!this.#retryBudget.take(now)) {
+        endpoint.drop('retryBudget')
+        return
+      }
+      const retry = encodeRetry(nonce, this.#tokens.make({ address, port, nonce, key }))
+      endpoint.counters.retries += 1
+      endpoint.send(retry, 0, retry.length, address, port)
+      return
+    }
+    if (!this.#tokens.check(hello.token, { address, port, nonce, key })) {
+      endpoint.drop('badToken')
+      return
+    }
+    // The same nonce again is the same client, whose ACCEPT was lost.
+    const cacheKey = `${address} ${port} ${Buffer.from(nonce).toString('latin1')}`
+    const accepted = this.#accepted.get(cacheKey)
+    if (accepted !== undefined) {
+      endpoint.send(accepted.answer, 0, accepted.answer.length, address, port)
+      return
+    }
+    if (!this.#handshakes.take(addressPrefix(address), now)) {
+      endpoint.drop('handshakeRate')
+      return
+    }
+    const answer = this.#accept(hello, bytes, address, port, now)
+    if (typeof answer !== 'string') {
+      this.#accepted.set(cacheKey, { answer, untilMs: now + ACCEPT_CACHE_MS })
+      endpoint.send(answer, 0, answer.length, address, port)
+      return
+    }
+    endpoint.drop(answer === 'full' ? 'full' : 'refused')
+    const refuse = encodeRefuse(nonce, answer)
+    endpoint.send(refuse, 0, refuse.length, address, port)
+  }
+
+  #accept(
+    hello: Hello,
+    transcript: Uint8Array,
+    address: string,
+    port: number,
+    now: number,
+  ): Uint8Array | RefuseReason {
+    const endpoint = this.#endpoint
+    const { options } = endpoint
+    const limits = this.#limits
+    const fromAddress = this.#perAddress.get(address) ?? 0
+    if (this.#conversations.size >= limits.maxSessions) return 'full'
+    if (fromAddress >= limits.maxSessionsPerAddress) return 'full'
+    if (!this.#allow(address, port)) return 'refused'
+    const agreed = options.security.accept(hello.key, transcript, endpoint.random)
+    if (agreed === undefined) return 'key'
+    const { cipher, reply } = agreed
+    const conv = this.#newConv()
+    const idleTimeoutMs = Math.min(hello.idleTimeoutMs, options.idleTimeoutMs)
+    const header = encodeAcceptHeader(
+      hello.nonce,
+      conv,
+      reply,
+      ACCEPT_BODY_BYTES + cipher.overheadBytes,
+    )
+    const { bytes, bodyStart } = header
+    if (bytes.length > transcript.length) return 'key'
+    writeU32(bytes, bodyStart, idleTimeoutMs)
+    writeU16(bytes, bodyStart + 4, options.rcvWnd)
+    cipher.seal(bytes, 0, bodyStart, bodyStart + ACCEPT_BODY_BYTES, 0)
+    const conversation = new SafeConversation(
+      endpoint,
+      this.#registry,
+      { conv, address, port, cipher, isClient: false, window: hello.window, idleTimeoutMs },
+      now,
+    )
+    this.#conversations.set(conv, conversation)
+    this.#perAddress.set(address, fromAddress + 1)
+    conversation.start(now)
+    return bytes
+  }
+
+  /** Random, never 0, of no session now or a short while ago, and this worker's. */
+  #newConv(): number {
+    const count = this.#worker?.count ?? 1
+    const index = this.#worker?.index ?? 0
+    for (;;) {
+      const [a, b, c, d] = this.#endpoint.random(4)
+      const drawn = (a! | (b! << 8) | (c! << 16) | (d! << 24)) >>> 0
+      const conv = drawn - (drawn % count) + index
+      if (conv === 0 || conv > 0xffff_ffff) continue
+      if (!this.#conversations.has(conv) && !this.#timeWait.has(conv)) return conv
+    }
+  }
+
+  #establish(conversation: SafeConversation): void {
+    this.#endpoint.counters.opened += 1
+    const session = new KcpSession(conversation)
+    this.#sessions.set(conversation, session)
+    this.#onSession(session)
+  }
+
+  #forget(conversation: SafeConversation): void {
+    const { conv } = conversation.kcp
+    const now = this.#endpoint.now()
+    this.#conversations.delete(conv)
+    this.#sessions.delete(conversation)
+    const address = conversation.firstAddress
+    const left = (this.#perAddress.get(address) ?? 1) - 1
+    if (left === 0) this.#perAddress.delete(address)
+    else this.#perAddress.set(address, left)
+    const { address: lastAddress, port } = conversation
+    const untilMs = now + 2 * this.#endpoint.options.idleTimeoutMs
+    const answer = conversation.lastWord()
+    this.#timeWait.add(conv, { untilMs, address: lastAddress, port, answer }, now)
+    if (this.#isClosed) this.#endpoint.clock.defer(() => this.#closeIfUnused())
+  }
+
+  #expireLater(): void {
+    this.#cancelExpiry = this.#endpoint.clock.setTimer(EXPIRE_EVERY_MS, () => {
+      const now = this.#endpoint.now()
+      this.#timeWait.expire(now)
+      for (const [key, { untilMs }] of this.#accepted) {
+        if (untilMs > now) break
+        this.#accepted.delete(key)
+      }
+      this.#expireLater()
+    })
+  }
+}

@@ -1,0 +1,53 @@
+/** So many per second, with a burst of one second's worth. */
+export class RateLimit {
+  readonly #perSecond: number
+  #tokens: number
+  #atMs: number
+
+  constructor(perSecond: number, nowMs: number) {
+    this.#perSecond = perSecond
+    this.#tokens = perSecond
+    this.#atMs = nowMs
+  }
+
+  /** Takes one when there is one. */
+  take(nowMs: number): boolean {
+    const gained = ((nowMs - this.#atMs) * this.#perSecond) / 1000
+    this.#tokens = Math.min(this.#perSecond, this.#tokens + gained)
+    this.#atMs = nowMs
+    if (this.#tokens < 1) return false
+    this.#tokens -= 1
+    return true
+  }
+}
+
+/** A `RateLimit` for each of many keys; only the most recent keys are remembered. */
+export class RateLimits {
+  readonly #perSecond: number
+  readonly #maxKeys: number
+  readonly #limits = new Map<string, RateLimit>()
+
+  constructor(perSecond: number, maxKeys: number) {
+    this.#perSecond = perSecond
+    this.#maxKeys = maxKeys
+  }
+
+  get size(): number {
+    return this.#limits.size
+  }
+
+  take(key: string, nowMs: number): boolean {
+    let limit = this.#limits.get(key)
+    if (limit === undefined) {
+      if (this.#limits.size >= this.#maxKeys) {
+        const [oldest] = this.#limits.keys()
+        this.#limits.delete(oldest!)
+      }
+      limit = new RateLimit(this.#perSecond, nowMs)
+    } else {
+      this.#limits.delete(key)
+    }
+    this.#limits.set(key, limit)
+    return limit.take(nowMs)
+  }
+}

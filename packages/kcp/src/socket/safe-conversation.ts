@@ -1,0 +1,537 @@
+import { KcpError } from '../errors.ts'
+import type { DatagramCipher } from './cipher.ts'
+import { KCP_CLOSE } from './close-codes.ts'
+import { Conversation } from './conversation.ts'
+import {
+  CLOSE_FLAG_RESET,
+  HEADER_BYTES,
+  KIND,
+  MAX_DATAGRAM_BYTES,
+  MAX_REASON_BYTES,
+  readCounter,
+  readU16,
+  readU32,
+  writeHeader,
+  writeU16,
+  writeU32,
+} from './datagram.ts'
+import type { Endpoint } from './endpoint.ts'
+import { MtuProber } from './mtu-prober.ts'
+import { BASE_DATAGRAM_BYTES } from './options.ts'
+import { ReplayWindow } from './replay-window.ts'
+
+/** A client repeats its first datagram until the listener answers. */
+const CONFIRM_MS = 200
+/** A ping without an answer is repeated after this long. */
+const REPING_MS = 2000
+/** When the other end, after it was heard, says nothing for so long, a client looks whether the path still works. */
+const HUSH_MS = 1500
+/** A session of a client that never says anything after ACCEPT ends. */
+const EMBRYO_MS = 5000
+const CLOSE_RETRY_MS = 100
+const CLOSE_TRIES = 6
+const RESET_COPIES = 3
+const CHALLENGE_BYTES = 8
+const CHALLENGE_RETRY_MS = 200
+const CHALLENGE_TRIES = 3
+const PART_HEADER_BYTES = 4
+/** With what is in flight not acknowledged for so many RTOs, and yet the other end heard: the path loses what is large. */
+const BLACK_HOLE_RTOS = 6
+const BLACK_HOLE_MIN_MS = 1000
+/** Counters are 48 bits; a session that comes near ends. */
+const LAST_COUNTER = 2 ** 48 - 1024
+
+/** The books a conversation is on. */
+export interface Registry {
+  /** The first authentic datagram of the other end has come. */
+  onEstablished(conversation: SafeConversation): void
+  onLeave(conversation: SafeConversation): void
+}
+
+export interface SafeConversationInit {
+  readonly conv: number
+  readonly address: string
+  readonly port: number
+  readonly cipher: DatagramCipher
+  readonly isClient: boolean
+  /** Of the other end. */
+  readonly window: number
+  readonly idleTimeoutMs: number
+}
+
+interface Path {
+  readonly address: string
+  readonly port: number
+  readonly challenge: Uint8Array
+  tries: number
+  dueMs: number
+}
+
+/**
+ * A conversation with sealed datagrams: it proves who sent them, follows the other end to new addresses,
+ * notices when it is gone, and finds out what the path carries.
+ */
+export class SafeConversation extends Conversation {
+  readonly #registry: Registry
+  readonly #cipher: DatagramCipher
+  readonly #isClient: boolean
+  readonly #idleTimeoutMs: number
+  readonly #keepaliveMs: number
+  readonly #replay = new ReplayWindow()
+  /** What the other end last sent was meant to be answered by the owner, not by a machine. */
+  #hushFromMs = Infinity
+  #counter = 1
+  #isEstablished = false
+  #pingMs = -Infinity
+  #pings = 0
+  #path: Path | undefined
+  #prober: MtuProber | undefined
+  /** Datagrams up to here go whole. */
+  #pathBytes = BASE_DATAGRAM_BYTES
+  #progressMs: number
+  #lastUna = 0
+  #part: { readonly id: number; readonly index: number; readonly bytes: Uint8Array } | undefined
+  #partId = 0
+  #closeTries = 0
+  #closeDueMs = Infinity
+  #wasClosedThere = false
+  /** The address whose limits count it: the one it began with. */
+  readonly firstAddress: string
+  migrations = 0
+
+  constructor(
+    endpoint: Endpoint,
+    registry: Registry,
+    { conv, address, port, cipher, isClient, window, idleTimeoutMs }: SafeConversationInit,
+    nowMs: number,
+  ) {
+    const mtu = BASE_DATAGRAM_BYTES - HEADER_BYTES - cipher.overheadBytes
+    super(
+      endpoint,
+      conv,
+      { address, port },
+      'frames',
+      {
+        mtu,
+        headroomBytes: HEADER_BYTES,
+        tailroomBytes: cipher.overheadBytes,
+        peerRcvWnd: Math.min(window, 32_767),
+        // Being heard is what counts; this one ends a session whose other end answers, but acknowledges nothing.
+        deadLinkMs: Math.max(30_000, idleTimeoutMs),
+      },
+      nowMs,
+    )
+    this.#registry = registry
+    this.firstAddress = address
+    this.#cipher = cipher
+    this.#isClient = isClient
+    this.#idleTimeoutMs = idleTimeoutMs
+    this.#keepaliveMs = Math.min(endpoint.options.keepaliveMs, Math.floor(idleTimeoutMs / 2))
+    this.#progressMs = nowMs
+    this.#lastUna = this.kcp.sndUna
+  }
+
+  get maxUnreliableBytes(): number {
+    return this.#pathBytes - HEADER_BYTES - this.#cipher.overheadBytes
+  }
+
+  get pathBytes(): number {
+    return this.#pathBytes
+  }
+
+  get isEstablished(): boolean {
+    return this.#isEstablished
+  }
+
+  /** What is left of the handshake: a client shows that it has the keys. */
+  start(nowMs: number): void {
+    if (this.#isClient) this.#ping(nowMs)
+    this.plan(nowMs)
+  }
+
+  sendUnreliable(message: Uint8Array): boolean {
+    if (this.state !== 'open' || message.length > this.maxUnreliableBytes) return false
+    this.endpoint.control.set(message, HEADER_BYTES)
+    this.#sendControl(KIND.unreliable, message.length)
+    return true
+  }
+
+  destroy(code: number, reason: string, error: KcpError): void {
+    if (this.isOver()) return
+    this.#reset()
+    this.finish({ code, reason, by: 'local', error })
+  }
+
+  /** Ends it without a word, as a process that dies does. */
+  vanish(reason: string): void {
+    const error = new KcpError('KCP_CLOSED', reason)
+    this.finish({ code: KCP_CLOSE.lost, reason, by: 'local', error })
+  }
+
+  /** For the endpoint: a sealed datagram for this `conv`. Any bytes may come. */
+  handle(bytes: Uint8Array, address: string, port: number): void {
+    const { endpoint } = this
+    const bodyStart = HEADER_BYTES
+    if (bytes.length < bodyStart + this.#cipher.overheadBytes) {
+      endpoint.drop('tooShort')
+      return
+    }
+    const counter = readCounter(bytes)
+    const replay = this.#replay
+    if (!replay.isFresh(counter)) {
+      endpoint.drop('replayed')
+      return
+    }
+    const end = this.#cipher.open(bytes, 0, bodyStart, bytes.length, counter)
+    if (end < 0) {
+      endpoint.drop('notAuthentic')
+      return
+    }
+    const isNewest = counter > replay.highest
+    replay.mark(counter)
+    const nowMs = endpoint.now()
+    this.lastHeardMs = nowMs
+    this.#pings = 0
+    if (!this.#isEstablished) {
+      this.#isEstablished = true
+      this.#registry.onEstablished(this)
+      if (this.isOver()) return
+    }
+    if ((port !== this.port || address !== this.address) && isNewest && !this.#isClient)
+      this.#challenge(address, port, bytes.length, nowMs)
+    if (!this.#apply(bytes[0]!, bytes, bodyStart, end, { address, port }, nowMs))
+      endpoint.drop('malformed')
+    if (!this.isOver() && !this.isDirty) this.plan(nowMs)
+  }
+
+  protected transmit(bytes: Uint8Array, offset: number, length: number): void {
+    const overhead = HEADER_BYTES + this.#cipher.overheadBytes
+    if (length + overhead > this.#pathBytes) {
+      this.#transmitInParts(bytes, offset, length)
+      return
+    }
+    const from = offset - HEADER_BYTES
+    const counter = this.#counter++
+    writeHeader(bytes, from, KIND.kcp, this.kcp.conv, counter)
+    const end = this.#cipher.seal(bytes, from, offset, offset + length, counter)
+    this.endpoint.send(bytes, from, end, this.address, this.port)
+    this.lastSentMs = this.endpoint.now()
+    if (length + overhead + 64 > this.#pathBytes) this.#wantLarger()
+  }
+
+  protected onTick(nowMs: number): void {
+    const silentMs = nowMs - this.lastHeardMs
+    if (!this.#isEstablished && !this.#isClient && silentMs >= EMBRYO_MS) {
+      this.finish({ code: KCP_CLOSE.lost, reason: 'the client said nothing', by: 'network' })
+      return
+    }
+    if (silentMs >= this.#idleTimeoutMs || this.#counter > LAST_COUNTER) {
+      const reason = `nothing was heard for ${silentMs} ms`
+      this.#reset()
+      const error = new KcpError('KCP_TIMEOUT', reason)
+      this.finish({ code: KCP_CLOSE.lost, reason, by: 'network', error })
+      return
+    }
+    this.#goOnClosing(nowMs)
+    if (this.isOver()) return
+    if (nowMs >= this.#pingDueMs()) this.#ping(nowMs)
+    this.#goOnChallenging(nowMs)
+    this.#probe(nowMs)
+    this.#watchForBlackHole(nowMs)
+  }
+
+  protected onFlushed(nowMs: number): void {
+    // A close is begun by the flush that finds everything delivered.
+    if (this.#closeTries === 0) this.#goOnClosing(nowMs)
+  }
+
+  protected nextDueMs(nowMs: number): number {
+    const patience = this.#isEstablished || this.#isClient ? this.#idleTimeoutMs : EMBRYO_MS
+    let due = Math.min(this.lastHeardMs + patience, this.#pingDueMs())
+    if (this.closing !== undefined) due = Math.min(due, this.closeByMs, this.#closeDueMs)
+    if (this.#path !== undefined) due = Math.min(due, this.#path.dueMs)
+    if (this.#prober !== undefined) due = Math.min(due, this.#prober.nextDueMs)
+    if (this.#pathBytes > BASE_DATAGRAM_BYTES && this.kcp.waitSnd > 0)
+      due = Math.min(due, nowMs + BLACK_HOLE_MIN_MS)
+    return due
+  }
+
+  protected leave(): void {
+    this.#path = undefined
+    this.#part = undefined
+    this.#registry.onLeave(this)
+  }
+
+  #apply(
+    kind: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    from: { readonly address: string; readonly port: number },
+    nowMs: number,
+  ): boolean {
+    const length = end - start
+    switch (kind) {
+      case KIND.kcp:
+        this.#hushFromMs = nowMs
+        return this.take(bytes, start, length, nowMs) >= 0
+      case KIND.unreliable:
+        this.#hushFromMs = nowMs
+        if (this.state === 'open') this.owner?.onUnreliable(bytes.subarray(start, end))
+        return true
+      case KIND.part:
+        return this.#takePart(bytes, start, end, nowMs)
+      case KIND.ping:
+        if (length < 4) return false
+        // The same bytes back: the token.
+        this.endpoint.control.set(bytes.subarray(start, start + 4), HEADER_BYTES)
+        this.#sendControl(KIND.pong, 4, from.address, from.port)
+        return true
+      case KIND.pong:
+        if (length !== 4) return false
+        this.#takePong(readU32(bytes, start), nowMs)
+        return true
+      case KIND.pathChallenge:
+        if (length !== CHALLENGE_BYTES) return false
+        this.endpoint.control.set(bytes.subarray(start, end), HEADER_BYTES)
+        this.#sendControl(KIND.pathResponse, CHALLENGE_BYTES, from.address, from.port)
+        return true
+      case KIND.pathResponse:
+        if (length !== CHALLENGE_BYTES) return false
+        this.#takePathResponse(bytes.subarray(start, end), from.address, from.port, nowMs)
+        return true
+      case KIND.close:
+        if (length < 3) return false
+        this.#takeClose(bytes, start, Math.min(end, start + 3 + MAX_REASON_BYTES))
+        return true
+      case KIND.closed:
+        if (this.closing !== undefined && this.#closeTries > 0) this.finish(this.closing)
+        return true
+      default:
+        return false
+    }
+  }
+
+  /** Seals and sends what stands in the control buffer behind the header. */
+  #sendControl(
+    kind: number,
+    length: number,
+    address: string = this.address,
+    port: number = this.port,
+  ): void {
+    const { control } = this.endpoint
+    const end = this.#sealControl(kind, length)
+    this.endpoint.send(control, 0, end, address, port)
+    this.lastSentMs = this.endpoint.now()
+  }
+
+  #sealControl(kind: number, length: number): number {
+    const { control } = this.endpoint
+    const counter = this.#counter++
+    writeHeader(control, 0, kind, this.kcp.conv, counter)
+    return this.#cipher.seal(control, 0, HEADER_BYTES, HEADER_BYTES + length, counter)
+  }
+
+  /** KCP segments cut for a larger path than there is now: in two halves, put together at the other end. */
+  #transmitInParts(bytes: Uint8Array, offset: number, length: number): void {
+    const { control } = this.endpoint
+    this.#partId = (this.#partId + 1) & 0xff
+    const half = (length + 1) >> 1
+    for (const index of [0, 1]) {
+      const from = offset + index * half
+      const size = index === 0 ? half : length - half
+      control[HEADER_BYTES] = this.#partId
+      control[HEADER_BYTES + 1] = index
+      writeU16(control, HEADER_BYTES + 2, length)
+      control.set(bytes.subarray(from, from + size), HEADER_BYTES + PART_HEADER_BYTES)
+      this.#sendControl(KIND.part, PART_HEADER_BYTES + size)
+    }
+  }
+
+  #takePart(bytes: Uint8Array, start: number, end: number, nowMs: number): boolean {
+    const at = start + PART_HEADER_BYTES
+    if (at >= end) return false
+    const id = bytes[start]!
+    const index = bytes[start + 1]!
+    const length = readU16(bytes, start + 2)
+    const half = (length + 1) >> 1
+    if (index > 1 || length > MAX_DATAGRAM_BYTES) return false
+    if (end - at !== (index === 0 ? half : length - half)) return false
+    const other = this.#part
+    if (other === undefined || other.id !== id || other.index === index) {
+      this.#part = { id, index, bytes: bytes.slice(at, end) }
+      return true
+    }
+    this.#part = undefined
+    if (other.bytes.length + end - at !== length) return false
+    const whole = new Uint8Array(length)
+    whole.set(other.bytes, other.index * half)
+    whole.set(bytes.subarray(at, end), index * half)
+    return this.take(whole, 0, length, nowMs) >= 0
+  }
+
+  #pingDueMs(): number {
+    // A listener only listens: what is to be kept open is on the client's side.
+    if (!this.#isClient) return Infinity
+    if (!this.#isEstablished) return this.#pingMs + CONFIRM_MS * Math.min(this.#pings, 5)
+    if (this.#pings > 0) return this.#pingMs + REPING_MS
+    const keepalive = Math.min(this.lastHeardMs, this.lastSentMs) + this.#keepaliveMs
+    return Math.min(keepalive, this.#hushFromMs + HUSH_MS)
+  }
+
+  #ping(nowMs: number): void {
+    this.#pings += 1
+    this.#pingMs = nowMs
+    this.#hushFromMs = Infinity
+    writeU32(this.endpoint.control, HEADER_BYTES, 0)
+    this.#sendControl(KIND.ping, 4)
+  }
+
+  /** Data fills the datagrams: it is worth knowing whether larger ones get through. */
+  #wantLarger(): void {
+    if (this.#prober !== undefined || !this.#isEstablished) return
+    const { maxDatagramBytes } = this.endpoint.options
+    if (maxDatagramBytes <= BASE_DATAGRAM_BYTES) return
+    this.#prober = new MtuProber(BASE_DATAGRAM_BYTES, maxDatagramBytes, this.endpoint.now())
+    this.#progressMs = this.endpoint.now()
+  }
+
+  #probe(nowMs: number): void {
+    const size = this.#prober?.probe(nowMs)
+    if (size === undefined) return
+    const { control } = this.endpoint
+    const length = size - HEADER_BYTES - this.#cipher.overheadBytes
+    control.fill(0, HEADER_BYTES, HEADER_BYTES + length)
+    writeU32(control, HEADER_BYTES, size)
+    this.#sendControl(KIND.ping, length)
+  }
+
+  #takePong(token: number, nowMs: number): void {
+    if (token === 0 || this.#prober?.confirm(token, nowMs) !== true) return
+    this.#pathBytes = token
+    this.#progressMs = nowMs
+    this.#fitKcp()
+  }
+
+  #fitKcp(): void {
+    // Not taken while larger segments are in flight; those go in parts until then.
+    this.kcp.setMtu(this.#pathBytes - HEADER_BYTES - this.#cipher.overheadBytes)
+  }
+
+  #watchForBlackHole(nowMs: number): void {
+    const { kcp } = this
+    if (kcp.sndUna !== this.#lastUna || kcp.waitSnd === 0) {
+      this.#lastUna = kcp.sndUna
+      this.#progressMs = nowMs
+    }
+    if (this.#pathBytes === BASE_DATAGRAM_BYTES) {
+      if (kcp.mtu > this.maxUnreliableBytes) this.#fitKcp()
+      return
+    }
+    const patience = Math.max(BLACK_HOLE_MIN_MS, BLACK_HOLE_RTOS * kcp.rxRto)
+    if (nowMs - this.#progressMs < patience) return
+    this.#prober?.fallBack(BASE_DATAGRAM_BYTES, nowMs)
+    this.#pathBytes = BASE_DATAGRAM_BYTES
+    this.#fitKcp()
+  }
+
+  /** An authentic datagram came from somewhere else. Whoever is there must show that it can receive there too. */
+  #challenge(address: string, port: number, receivedBytes: number, nowMs: number): void {
+    const path = this.#path
+    if (path !== undefined && path.address === address && path.port === port) return
+    if (receivedBytes < HEADER_BYTES + CHALLENGE_BYTES + this.#cipher.overheadBytes) return
+    const challenge = this.endpoint.random(CHALLENGE_BYTES)
+    this.#path = { address, port, challenge, tries: 0, dueMs: nowMs }
+    this.#goOnChallenging(nowMs)
+  }
+
+  #goOnChallenging(nowMs: number): void {
+    const path = this.#path
+    if (path === undefined || nowMs < path.dueMs) return
+    // Three small datagrams at most for the one that came: an address that is not proven gets no more.
+    if (path.tries === CHALLENGE_TRIES) {
+      this.#path = undefined
+      return
+    }
+    path.tries += 1
+    path.dueMs = nowMs + CHALLENGE_RETRY_MS
+    this.endpoint.control.set(path.challenge, HEADER_BYTES)
+    this.#sendControl(KIND.pathChallenge, CHALLENGE_BYTES, path.address, path.port)
+  }
+
+  #takePathResponse(response: Uint8Array, address: string, port: number, nowMs: number): void {
+    const path = this.#path
+    if (path === undefined || path.address !== address || path.port !== port) return
+    if (!response.every((byte, i) => byte === path.challenge[i])) return
+    this.#path = undefined
+    this.address = address
+    this.port = port
+    this.migrations += 1
+    this.endpoint.counters.migrations += 1
+    this.#prober?.reset(BASE_DATAGRAM_BYTES, nowMs)
+    this.#pathBytes = BASE_DATAGRAM_BYTES
+    this.#fitKcp()
+    this.owner?.onMigrated()
+    this.endpoint.flushSoon(this)
+  }
+
+  /** With all data acknowledged, or no more patience. */
+  #goOnClosing(nowMs: number): void {
+    const { closing } = this
+    if (closing === undefined) return
+    if (this.#closeTries === 0 && !this.isDelivered) {
+      if (nowMs < this.closeByMs) return
+      this.#reset()
+      this.finish(closing)
+      return
+    }
+    if (this.#closeTries > 0 && nowMs < this.#closeDueMs) return
+    if (this.#closeTries === CLOSE_TRIES) {
+      this.finish(closing)
+      return
+    }
+    this.#closeTries += 1
+    this.#closeDueMs = nowMs + Math.max(CLOSE_RETRY_MS, this.kcp.rxRto)
+    this.#sendControl(KIND.close, this.#writeClose(0, closing.code, closing.reason))
+  }
+
+  #takeClose(bytes: Uint8Array, start: number, end: number): void {
+    this.#wasClosedThere = true
+    if ((bytes[start]! & CLOSE_FLAG_RESET) !== 0) {
+      const error = new KcpError('KCP_RESET', 'the other end reset the session')
+      this.finish({ code: KCP_CLOSE.lost, reason: error.message, by: 'peer', error })
+      return
+    }
+    this.#sendControl(KIND.closed, 0)
+    const code = readU16(bytes, start + 1)
+    const reason = new TextDecoder().decode(bytes.subarray(start + 3, end))
+    // All of the other end's data is here already; a paused owner gets it before the end.
+    if (this.isPaused) this.resume()
+    this.read()
+    if (this.isOver()) return
+    if (this.closing !== undefined) this.finish(this.closing)
+    else this.finish({ code, reason, by: 'peer' })
+  }
+
+  /** The last word, as often as it takes for one to arrive. */
+  #reset(): void {
+    for (let copy = 0; copy < RESET_COPIES; copy += 1)
+      this.#sendControl(KIND.close, this.#writeClose(CLOSE_FLAG_RESET, KCP_CLOSE.lost, ''))
+  }
+
+  #writeClose(flags: number, code: number, reason: string): number {
+    const { control } = this.endpoint
+    control[HEADER_BYTES] = flags
+    writeU16(control, HEADER_BYTES + 1, code)
+    const room = control.subarray(HEADER_BYTES + 3, HEADER_BYTES + 3 + MAX_REASON_BYTES)
+    return 3 + new TextEncoder().encodeInto(reason, room).written
+  }
+
+  /** What to answer to late datagrams of this conversation once it is over. */
+  lastWord(): Uint8Array {
+    const wasClosedThere = this.#wasClosedThere
+    const length = wasClosedThere ? 0 : this.#writeClose(CLOSE_FLAG_RESET, KCP_CLOSE.lost, '')
+    const end = this.#sealControl(wasClosedThere ? KIND.closed : KIND.close, length)
+    return this.endpoint.control.slice(0, end)
+  }
+}

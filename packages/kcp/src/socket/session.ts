@@ -1,0 +1,260 @@
+import type { Duplex } from 'node:stream'
+import { KcpError } from '../errors.ts'
+import type { KcpStats } from '../kcp.ts'
+import { KCP_CLOSE } from './close-codes.ts'
+import type { Conversation, ConversationOwner, KcpCloseInfo } from './conversation.ts'
+import { duplexOf } from './duplex.ts'
+import { messagesOf } from './message-iterator.ts'
+
+/** What may happen to a session. */
+export interface KcpSessionEvents {
+  /** A message came; the bytes are the listener's to keep. */
+  message: (bytes: Uint8Array) => void
+  /** Something that `sendUnreliable` sent came; the bytes are the listener's to keep. */
+  unreliable: (bytes: Uint8Array) => void
+  /** After `send` answered `false`: there is room again. */
+  drain: () => void
+  /** The other end has another address now. */
+  migrated: () => void
+  /** Once, and nothing follows it. */
+  close: (info: KcpCloseInfo) => void
+}
+
+/** How a session is doing. */
+export interface KcpSessionStats extends Readonly<KcpStats> {
+  /** Smoothed round trip in milliseconds; 0 before the first. */
+  readonly rttMs: number
+  readonly rttVarianceMs: number
+  /** Milliseconds after which something is sent again. */
+  readonly rtoMs: number
+  /** Bytes waiting to be sent or acknowledged. */
+  readonly bufferedBytes: number
+  /** Segments waiting to be sent or acknowledged. */
+  readonly waitSnd: number
+  /** The other end's free receive window, in segments. */
+  readonly remoteWindow: number
+  /** Largest run of KCP segments in one datagram, in bytes. */
+  readonly mtu: number
+}
+
+/**
+ * One reliable, ordered connection for messages, and a way beside it for those that may be lost. Until
+ * somebody listens for messages they wait, and the sender is slowed down.
+ */
+export class KcpSession implements AsyncDisposable {
+  readonly #conversation: Conversation
+  readonly #handlers = new Map<keyof KcpSessionEvents, ((...args: never[]) => void)[]>()
+  readonly #ended: Promise<void>
+  #end: () => void = () => {}
+  #onMessage: ((bytes: Uint8Array, unreliable: boolean) => void) | undefined
+  #isHeld = false
+  #closeInfo: KcpCloseInfo | undefined
+
+  /** @internal Sessions come from `listen` and `connect`. */
+  constructor(conversation: Conversation) {
+    this.#conversation = conversation
+    this.#ended = new Promise((resolve) => {
+      this.#end = resolve
+    })
+    conversation.owner = this.#owner()
+  }
+
+  get conv(): number {
+    return this.#conversation.kcp.conv
+  }
+  get remoteAddress(): string {
+    return this.#conversation.address
+  }
+  get remotePort(): number {
+    return this.#conversation.port
+  }
+  get isOpen(): boolean {
+    return this.#conversation.state === 'open'
+  }
+  /** Bytes accepted by `send` that the other end has not acknowledged. */
+  get bufferedBytes(): number {
+    return this.#conversation.state === 'closed' ? 0 : this.#conversation.bufferedBytes
+  }
+  /** The largest message this end accepts; may be changed. */
+  get maxMessageBytes(): number {
+    return this.#conversation.maxMessageBytes
+  }
+  set maxMessageBytes(bytes: number) {
+    this.#conversation.maxMessageBytes = bytes
+  }
+  /** Bytes waiting to be sent at which the session is reset; may be changed. */
+  get maxBufferedBytes(): number {
+    return this.#conversation.maxBufferedBytes
+  }
+  set maxBufferedBytes(bytes: number) {
+    this.#conversation.maxBufferedBytes = bytes
+  }
+  /** The most `sendUnreliable` takes now; more once the path was found to carry more. */
+  get maxUnreliableBytes(): number {
+    return this.#conversation.maxUnreliableBytes
+  }
+  /** How it ended; `undefined` while it has not. */
+  get closeInfo(): KcpCloseInfo | undefined {
+    return this.#closeInfo
+  }
+
+  /**
+   * For hot paths, instead of the events `message` and `unreliable`: nothing is copied, the bytes are valid
+   * only during the call.
+   */
+  get onMessage(): ((bytes: Uint8Array, unreliable: boolean) => void) | undefined {
+    return this.#onMessage
+  }
+  set onMessage(handler: ((bytes: Uint8Array, unreliable: boolean) => void) | undefined) {
+    this.#onMessage = handler
+    this.#readIfWanted()
+  }
+
+  /**
+   * Sends a message; it is copied. One above the other end's `maxMessageBytes` closes the session there.
+   *
+   * @returns `false`: accepted, but wait for `drain`; or the session is not open.
+   */
+  send(message: Uint8Array): boolean {
+    return this.#conversation.send(message)
+  }
+
+  /**
+   * Sends one datagram that may be lost, doubled or late.
+   *
+   * @returns `false`: it was not sent; it is larger than `maxUnreliableBytes`, or the session is not open.
+   */
+  sendUnreliable(message: Uint8Array): boolean {
+    return this.#conversation.sendUnreliable(message)
+  }
+
+  /** Calls `listener` when it happens. Returns the undo. */
+  on<E extends keyof KcpSessionEvents>(event: E, listener: KcpSessionEvents[E]): () => void {
+    const handlers = this.#handlers.get(event)
+    if (handlers === undefined) this.#handlers.set(event, [listener])
+    else handlers.push(listener)
+    this.#readIfWanted()
+    return () => {
+      const rest = (this.#handlers.get(event) ?? []).filter((each) => each !== listener)
+      if (rest.length === 0) this.#handlers.delete(event)
+      else this.#handlers.set(event, rest)
+    }
+  }
+
+  /** Stops handing out messages; a sender who goes on is slowed down. */
+  pause(): void {
+    this.#isHeld = true
+    this.#conversation.pause()
+  }
+
+  resume(): void {
+    this.#isHeld = false
+    this.#readIfWanted()
+  }
+
+  /**
+   * Delivers what was sent, tells the other end, and ends; within `closeTimeoutMs` in any case. Safe to call
+   * twice. Settles when it has ended.
+   */
+  close(code: number = KCP_CLOSE.normal, reason = ''): Promise<void> {
+    this.#conversation.close(code, reason)
+    return this.#ended
+  }
+
+  /** Ends at once and tells the other end no more than that. What was not delivered is lost. */
+  destroy(code: number = KCP_CLOSE.lost, reason = 'destroyed'): void {
+    this.#conversation.destroy(code, reason, new KcpError('KCP_CLOSED', reason))
+  }
+
+  stats(): KcpSessionStats {
+    const { kcp } = this.#conversation
+    return {
+      ...kcp.stats,
+      rttMs: kcp.rxSrtt,
+      rttVarianceMs: kcp.rxRttvar,
+      rtoMs: kcp.rxRto,
+      bufferedBytes: this.bufferedBytes,
+      waitSnd: kcp.waitSnd,
+      remoteWindow: kcp.rmtWnd,
+      mtu: kcp.mtu,
+    }
+  }
+
+  /** As `ikcp_nodelay`; what is left out stays. */
+  setNoDelay(nodelay: number, interval?: number, resend?: number, nc?: boolean): void {
+    this.#conversation.setTuning({
+      nodelay,
+      ...(interval === undefined ? {} : { interval }),
+      ...(resend === undefined ? {} : { resend }),
+      ...(nc === undefined ? {} : { nc }),
+    })
+  }
+
+  /** As `ikcp_wndsize`, in segments; 0 leaves a window as it is. */
+  setWindowSize(sndWnd: number, rcvWnd = 0): void {
+    this.#conversation.kcp.setWindowSize(sndWnd, rcvWnd)
+  }
+
+  /** Whether acknowledgements go out at the end of the turn, and not after `interval`. */
+  setAckNoDelay(on: boolean): void {
+    this.#conversation.setTuning({ ackNoDelay: on })
+  }
+
+  /** Whether writes wait for `interval`, for fuller datagrams. */
+  setWriteDelay(on: boolean): void {
+    this.#conversation.setTuning({ writeDelay: on })
+  }
+
+  /**
+   * The session as a stream of bytes: each write is a message, boundaries mean nothing to the reader. Ending
+   * it closes the session. Not to be mixed with other ways of reading.
+   */
+  asDuplex(): Duplex {
+    return duplexOf(this)
+  }
+
+  /** The messages, until the session ends; throws when it does not end by a close. */
+  [Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array> {
+    return messagesOf(this)
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  #readIfWanted(): void {
+    if (this.#isHeld) return
+    if (this.#onMessage !== undefined || this.#handlers.has('message')) this.#conversation.resume()
+  }
+
+  #emit<E extends keyof KcpSessionEvents>(
+    event: E,
+    ...args: Parameters<KcpSessionEvents[E]>
+  ): void {
+    const handlers = this.#handlers.get(event)
+    if (handlers === undefined) return
+    // One that takes itself off makes a new list.
+    for (const handler of handlers) (handler as (...all: typeof args) => void)(...args)
+  }
+
+  #owner(): ConversationOwner {
+    return {
+      onMessage: (bytes) => {
+        this.#onMessage?.(bytes, false)
+        if (this.#handlers.has('message')) this.#emit('message', bytes.slice())
+      },
+      onUnreliable: (bytes) => {
+        this.#onMessage?.(bytes, true)
+        if (this.#handlers.has('unreliable')) this.#emit('unreliable', bytes.slice())
+      },
+      onDrain: () => this.#emit('drain'),
+      onMigrated: () => this.#emit('migrated'),
+      onClosed: (info) => {
+        this.#closeInfo = info
+        this.#end()
+        this.#emit('close', info)
+        this.#handlers.clear()
+      },
+    }
+  }
+}

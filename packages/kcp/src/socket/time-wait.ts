@@ -1,0 +1,52 @@
+const MAX_ENTRIES = 65_536
+/** Late datagrams of one session that are answered. */
+const ANSWERS = 3
+
+interface Entry {
+  readonly untilMs: number
+  readonly address: string
+  readonly port: number
+  /** The last word of the session, sealed. */
+  readonly answer: Uint8Array
+  answersLeft: number
+}
+
+/**
+ * Sessions that are over: their `conv` is not given out again for a while, and an end that has not noticed
+ * is told, a few times, with no more bytes than it sent.
+ */
+export class TimeWait {
+  readonly #entries = new Map<number, Entry>()
+
+  get size(): number {
+    return this.#entries.size
+  }
+
+  add(conv: number, entry: Omit<Entry, 'answersLeft'>, nowMs: number): void {
+    this.expire(nowMs)
+    if (this.#entries.size >= MAX_ENTRIES) this.#entries.delete(this.#entries.keys().next().value!)
+    this.#entries.set(conv, { ...entry, answersLeft: ANSWERS })
+  }
+
+  has(conv: number): boolean {
+    return this.#entries.has(conv)
+  }
+
+  /** What to answer a late datagram, if anything. */
+  answer(conv: number, address: string, port: number, length: number): Uint8Array | undefined {
+    const entry = this.#entries.get(conv)
+    if (entry === undefined || entry.answersLeft === 0 || entry.answer.length > length)
+      return undefined
+    if (entry.address !== address || entry.port !== port) return undefined
+    entry.answersLeft -= 1
+    return entry.answer
+  }
+
+  /** Forgets what is past. All wait about as long, so the first in are the first out. */
+  expire(nowMs: number): void {
+    for (const [conv, { untilMs }] of this.#entries) {
+      if (untilMs > nowMs) return
+      this.#entries.delete(conv)
+    }
+  }
+}

@@ -1,0 +1,111 @@
+import { createSocket, type Socket } from 'node:dgram'
+import { lookup } from 'node:dns'
+import { once } from 'node:events'
+import { isIP } from 'node:net'
+import type {
+  DatagramSocket,
+  DatagramSocketOptions,
+  OpenDatagramSocket,
+} from './datagram-socket.ts'
+
+const BUFFER_BYTES = 2048
+/** More waiting in the process than this is no use to anybody: the datagrams would be late. */
+const MAX_QUEUED_BYTES = 1024 * 1024
+
+/** Opens a socket of `node:dgram`. */
+export const openUdpSocket: OpenDatagramSocket = async (options) => {
+  const host = (options.bind ?? options.connect)?.host ?? '0.0.0.0'
+  const socket = createSocket({
+    type: isIP(host) === 6 || host === '::' ? 'udp6' : 'udp4',
+    reusePort: options.reusePort,
+    // Sends go to IP addresses. A lookup that answers at once lets a send happen before it returns.
+    lookup: (name, lookupOptions, done) => {
+      if (isIP(name) === 0) lookup(name, lookupOptions, done)
+      else done(null, name, isIP(name))
+    },
+  })
+  try {
+    const { bind, connect } = options
+    const failed = once(socket, 'error').then(([error]) => {
+      throw error
+    })
+    failed.catch(() => {})
+    if (bind !== undefined) {
+      // An address needs no lookup, so the event may come before `bind` returns.
+      const listening = once(socket, 'listening')
+      socket.bind({ address: bind.host, port: bind.port, exclusive: true })
+      await Promise.race([listening, failed])
+    }
+    if (connect !== undefined) {
+      const connected = once(socket, 'connect')
+      socket.connect(connect.port, connect.host)
+      await Promise.race([connected, failed])
+    }
+  } catch (error) {
+    socket.on('error', () => {})
+    socket.close()
+    throw error
+  }
+  return new UdpSocket(socket, options)
+}
+
+class UdpSocket implements DatagramSocket {
+  readonly address: string
+  readonly port: number
+  onDatagram: (bytes: Uint8Array, address: string, port: number) => void = () => {}
+  onError: (error: Error) => void = () => {}
+  readonly #socket: Socket
+  readonly #isConnected: boolean
+  #buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES)
+  /** Views of the buffer by length, so that a send makes none. */
+  #views: (Buffer | undefined)[] = []
+  #closing: Promise<void> | undefined
+
+  constructor(socket: Socket, options: DatagramSocketOptions) {
+    const { address, port } = socket.address()
+    this.address = address
+    this.port = port
+    this.#socket = socket
+    this.#isConnected = options.connect !== undefined
+    for (const ask of ['setRecvBufferSize', 'setSendBufferSize'] as const) {
+      try {
+        socket[ask](options.bufferBytes)
+      } catch {
+        // The system gives what it wants to give.
+      }
+    }
+    // A handler that throws must not keep the next datagram from its own.
+    socket.on('message', (bytes, from) => this.onDatagram(bytes, from.address, from.port))
+    // ECONNREFUSED of a client, ECONNRESET on Windows: whatever it is, the socket goes on.
+    socket.removeAllListeners('error')
+    socket.on('error', (error) => this.onError(error))
+  }
+
+  send(bytes: Uint8Array, from: number, end: number, port: number, address: string): boolean {
+    if (this.#closing !== undefined) return false
+    const socket = this.#socket
+    const length = end - from
+    const buffer = this.#buffer
+    buffer.set(from === 0 && end === bytes.length ? bytes : bytes.subarray(from, end))
+    const view = (this.#views[length] ??= buffer.subarray(0, length))
+    try {
+      if (this.#isConnected) socket.send(view)
+      else socket.send(view, port, address)
+    } catch (error) {
+      this.onError(error as Error)
+      return false
+    }
+    // What could not go at once still reads the buffer when its time comes: it keeps this one.
+    const queued = socket.getSendQueueSize()
+    if (queued === 0) return true
+    this.#buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES)
+    this.#views = []
+    return queued < MAX_QUEUED_BYTES
+  }
+
+  close(): Promise<void> {
+    return (this.#closing ??= new Promise((resolve) => {
+      this.#socket.close(() => resolve())
+    }))
+  }
+}

@@ -1,0 +1,158 @@
+import type { Clock } from '../clock.ts'
+
+const SLOT_MS = 2
+const SLOTS = 1024
+const MASK = SLOTS - 1
+const BITMAP_WORDS = SLOTS / 32
+/** Deadlines beyond it wait in its last slot and are looked at again from there. */
+const HORIZON_MS = SLOT_MS * (SLOTS - 1)
+
+/** What waits on a wheel; the fields are the wheel's. */
+export class WheelEntry {
+  dueMs: number = Infinity
+  slot: number = -1
+  next: WheelEntry | undefined
+  previous: WheelEntry | undefined
+  /** Called once its time has come; it is off the wheel then. */
+  onDue(_nowMs: number): void {}
+}
+
+/**
+ * The deadlines of all sessions of one socket: slots of 2 ms, linked lists through the entries, one
+ * real timer armed for the first slot in use.
+ */
+export class Wheel {
+  readonly #clock: Clock
+  readonly #slots: (WheelEntry | undefined)[] = Array.from({ length: SLOTS }, () => undefined)
+  readonly #used = new Uint32Array(BITMAP_WORDS)
+  readonly #turn = (): void => this.#run()
+  /** The first slot number not run yet. */
+  #cursor: number
+  #armedFor = Infinity
+  #cancel: (() => void) | undefined
+  size = 0
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+    this.#cursor = Math.floor(clock.now() / SLOT_MS)
+  }
+
+  /** Puts an entry on the wheel, or moves it. */
+  set(entry: WheelEntry, dueMs: number): void {
+    if (dueMs === Infinity) {
+      this.delete(entry)
+      return
+    }
+    const now = this.#clock.now()
+    if (this.size === 0) this.#cursor = Math.floor(now / SLOT_MS)
+    const at = Math.min(dueMs, now + HORIZON_MS - SLOT_MS)
+    // A slot runs when all of it is past, so nothing is early.
+    const number = Math.min(
+      Math.max(Math.ceil(at / SLOT_MS), this.#cursor),
+      this.#cursor + SLOTS - 2,
+    )
+    entry.dueMs = dueMs
+    const slot = number & MASK
+    if (entry.slot !== slot) {
+      if (entry.slot >= 0) this.#unlink(entry)
+      this.#link(entry, slot)
+    }
+    const timeOfSlot = number * SLOT_MS
+    if (timeOfSlot < this.#armedFor) this.#arm(timeOfSlot, now)
+  }
+
+  delete(entry: WheelEntry): void {
+    entry.dueMs = Infinity
+    if (entry.slot < 0) return
+    this.#unlink(entry)
+    if (this.size === 0) this.#disarm()
+  }
+
+  /** Forgets all entries. */
+  clear(): void {
+    for (let slot = 0; slot < SLOTS; slot += 1) {
+      for (let entry = this.#slots[slot]; entry !== undefined; entry = this.#slots[slot])
+        this.delete(entry)
+    }
+    this.#disarm()
+  }
+
+  #link(entry: WheelEntry, slot: number): void {
+    const head = this.#slots[slot]
+    entry.slot = slot
+    entry.previous = undefined
+    entry.next = head
+    if (head !== undefined) head.previous = entry
+    this.#slots[slot] = entry
+    this.#used[slot >> 5]! |= 1 << (slot & 31)
+    this.size += 1
+  }
+
+  #unlink(entry: WheelEntry): void {
+    const { slot, next, previous } = entry
+    if (next !== undefined) next.previous = previous
+    if (previous !== undefined) previous.next = next
+    else {
+      this.#slots[slot] = next
+      if (next === undefined) this.#used[slot >> 5]! &= ~(1 << (slot & 31))
+    }
+    entry.slot = -1
+    entry.next = undefined
+    entry.previous = undefined
+    this.size -= 1
+  }
+
+  #run(): void {
+    this.#armedFor = Infinity
+    this.#cancel = undefined
+    const now = this.#clock.now()
+    const last = Math.floor(now / SLOT_MS)
+    // After a long sleep once around is everything.
+    if (last - this.#cursor >= SLOTS) this.#cursor = last - SLOTS + 1
+    while (this.#cursor <= last && this.size > 0) {
+      const slot = this.#cursor & MASK
+      this.#cursor += 1
+      let entry = this.#slots[slot]
+      // Entries set anew by what runs here land in later slots, as the cursor has moved on.
+      while (entry !== undefined) {
+        this.#unlink(entry)
+        const { dueMs } = entry
+        entry.dueMs = Infinity
+        if (dueMs <= now) entry.onDue(now)
+        else this.set(entry, dueMs)
+        entry = this.#slots[slot]
+      }
+    }
+    this.#cursor = Math.max(this.#cursor, last + 1)
+    this.#armForFirst(now)
+  }
+
+  #armForFirst(now: number): void {
+    if (this.size === 0) return
+    const start = this.#cursor
+    // Word by word; the first word is looked at twice, for the slots before the cursor that come last.
+    for (let step = 0; step <= BITMAP_WORDS; step += 1) {
+      const index = ((start >> 5) + step) & (BITMAP_WORDS - 1)
+      let word = this.#used[index]!
+      if (step === 0) word &= -1 << (start & 31)
+      if (step === BITMAP_WORDS) word &= ~(-1 << (start & 31))
+      if (word === 0) continue
+      const slot = index * 32 + (31 - Math.clz32(word & -word))
+      this.#arm((start + ((slot - start) & MASK)) * SLOT_MS, now)
+      return
+    }
+  }
+
+  #arm(timeMs: number, now: number): void {
+    if (timeMs >= this.#armedFor) return
+    this.#cancel?.()
+    this.#armedFor = timeMs
+    this.#cancel = this.#clock.setTimer(Math.max(0, timeMs - now), this.#turn)
+  }
+
+  #disarm(): void {
+    this.#cancel?.()
+    this.#cancel = undefined
+    this.#armedFor = Infinity
+  }
+}
