@@ -123,8 +123,10 @@ export class Kcp {
   #tsProbe = 0
   /** The earliest resend time of what is in flight, or earlier. */
   #nextResend = 0
-  /** Something in flight is due before its timeout: it has enough later acknowledgements. */
-  #walkDue = false
+  /** Something in flight is due before its timeout, as it has enough later acknowledgements. */
+  #fastDue = false
+  /** The same, at the next flush whenever that is: the original keeps the count of a segment over its timeout. */
+  #fastLater = false
   #progressMs = 0
   #resendsInVain = 0
   #state: 0 | -1 | -2 = 0
@@ -328,7 +330,7 @@ export class Kcp {
       isDone = true
     } finally {
       // When output() throws, segments already numbered wait for the next flush.
-      if (!isDone) this.#walkDue = true
+      if (!isDone) this.#fastDue = true
       this.#busy = false
       this.#snd.giveBack()
     }
@@ -346,7 +348,7 @@ export class Kcp {
     if (
       this.#acks.count > 0 ||
       this.#probe !== 0 ||
-      this.#walkDue ||
+      this.#fastDue ||
       (isWindowClosed && this.#probeWait === 0) ||
       (snd.nxt !== snd.end && snd.inFlight < this.#window())
     )
@@ -590,7 +592,7 @@ export class Kcp {
       const fastack = records[record + FASTACK]! + 1
       records[record + FASTACK] = fastack
       if (fastack >= this.#resend && this.#isFastAllowed(records[record + XMIT]!))
-        this.#walkDue = true
+        this.#fastDue = true
     }
   }
 
@@ -618,9 +620,11 @@ export class Kcp {
     let fastResends = 0
     let timeoutResends = 0
     let from = firstNew
-    if (snd.una !== firstNew && (this.#walkDue || serialDiff(now, this.#nextResend) >= 0)) {
+    const isOldDue = this.#fastDue || this.#fastLater || serialDiff(now, this.#nextResend) >= 0
+    if (snd.una !== firstNew && isOldDue) {
       from = snd.una
-      this.#walkDue = false
+      this.#fastDue = false
+      this.#fastLater = false
     }
     const isWalkingAll = from === snd.una
     const { records, mask } = snd
@@ -642,6 +646,8 @@ export class Kcp {
         records[record + RTO] = later
         records[record + RESENDTS] = (now + later) | 0
         timeoutResends += 1
+        if (records[record + FASTACK]! >= this.#resend && this.#isFastAllowed(xmit + 1))
+          this.#fastLater = true
       } else if (records[record + FASTACK]! >= this.#resend && this.#isFastAllowed(xmit)) {
         records[record + FASTACK] = 0
         records[record + RESENDTS] = (now + records[record + RTO]!) | 0
