@@ -4,6 +4,7 @@ export default library({
   index: 'src/index.ts',
   client: 'src/client.ts',
   tcp: 'src/tcp.ts',
+  kcp: 'src/kcp.ts',
   ws: 'src/ws.ts',
   websocket: 'src/websocket.ts',
   memory: 'src/memory.ts',

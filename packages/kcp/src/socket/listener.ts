@@ -292,10 +292,6 @@ export class KcpListener implements AsyncDisposable {
       endpoint.drop(hello)
       return
     }
-    if (this.#isClosed) {
-      endpoint.drop('refused')
-      return
-    }
     const { nonce, key } = hello
     const now = endpoint.now()
     if (hello.token.length === 0) {
@@ -348,7 +344,7 @@ export class KcpListener implements AsyncDisposable {
     const fromAddress = this.#perAddress.get(address) ?? 0
     if (this.#conversations.size >= limits.maxSessions) return 'full'
     if (fromAddress >= limits.maxSessionsPerAddress) return 'full'
-    if (!this.#allow(address, port)) return 'refused'
+    if (this.#isClosed || !this.#allow(address, port)) return 'refused'
     const agreed = options.security.accept(hello.key, transcript, endpoint.random)
     if (agreed === undefined) return 'key'
     const { cipher, reply } = agreed

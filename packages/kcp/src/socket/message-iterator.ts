@@ -36,4 +36,3 @@ export async function* messagesOf(session: KcpSession): AsyncIterableIterator<Ui
     void session.close()
   }
 }
-

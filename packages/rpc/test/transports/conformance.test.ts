@@ -13,6 +13,7 @@ import {
   type RpcTable,
   type Transport,
 } from '../../src/index.ts'
+import { kcp } from '../../src/kcp.ts'
 import { memoryNetwork } from '../../src/memory.ts'
 import { SimNetwork } from '../../src/sim.ts'
 import { tcp } from '../../src/tcp.ts'
@@ -42,6 +43,12 @@ const transports: Record<string, () => Promise<Ends>> = {
     listener: tcp(),
     url: 'tcp://127.0.0.1:0',
     deadUrl: `tcp://127.0.0.1:${await freePort()}`,
+  }),
+  kcp: async () => ({
+    dialer: kcp(),
+    listener: kcp(),
+    url: 'kcp://127.0.0.1:0',
+    deadUrl: `kcp://127.0.0.1:${await freePort()}`,
   }),
   ws: async () => ({
     dialer: ws(),

@@ -1,0 +1,1 @@
+export { kcp, type KcpOptions } from './transports/kcp.ts'
