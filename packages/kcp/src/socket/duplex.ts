@@ -22,7 +22,11 @@ export function duplexOf(session: KcpSession): Duplex {
       if (hasRoom || !session.isOpen) done()
       else afterDrain = () => done()
     },
-    final: (done) => void session.close().then(() => done(), done),
+    final(done) {
+      session.on('close', () => done())
+      if (session.isOpen) void session.close()
+      else done()
+    },
     destroy(error, done) {
       if (error !== null) session.destroy()
       else void session.close()

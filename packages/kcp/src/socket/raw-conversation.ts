@@ -73,7 +73,9 @@ export class RawConversation extends Conversation {
   }
 
   /** For the endpoint: KCP bytes. Any may come. */
-  handle(bytes: Uint8Array, from: number, nowMs: number): void {
+  handle(bytes: Uint8Array, from: number): void {
+    if (this.isOver()) return
+    const nowMs = this.endpoint.now()
     if (this.take(bytes, from, bytes.length - from, nowMs) < 0) this.endpoint.drop('malformed')
     else {
       this.lastHeardMs = nowMs
