@@ -256,7 +256,8 @@ export function simulate(options: SimulationOptions): SimulationReport {
   }
   time.setTimer(0, () => send(0, true))
   let endMs = Infinity
-  while (arrived < messages && time.now() <= endMs && time.step())
+  const isRunning = (): boolean => arrived < messages && time.now() <= endMs
+  while (isRunning() && time.step())
     if (sent === messages && endMs === Infinity) endMs = time.now() + limitMs
 
   return {
