@@ -2,4 +2,4 @@
 // source condition, hence the path.
 import { servicesSetup } from '../packages/testing/src/index.ts'
 
-export default servicesSetup(['etcd', 'chromium'])
+export default servicesSetup(['etcd', 'chromium', 'kcptun'])

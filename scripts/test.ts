@@ -127,7 +127,7 @@ if (await check('build', () => run('pnpm', ['run', 'build']))) {
 
 await suite('unit')
 
-const services = await provideServices(['etcd', 'chromium'])
+const services = await provideServices(['etcd', 'chromium', 'kcptun'])
 for (const service of services.services) {
   if ('url' in service) lines.push(`used: ${service.name} (${service.how})`)
   else {

@@ -25,6 +25,8 @@ import { TimeWait } from './time-wait.ts'
 /** A hello is repeated after this long, each time later by half, to 2 s. */
 const FIRST_RETRY_MS = 250
 const MAX_RETRY_MS = 2000
+/** Hellos with a token that was perhaps spoilt, or is out of date, before a new one is asked for. */
+const MAX_TOKEN_TRIES = 4
 /** The system told so often that nobody listens there: it is believed. */
 const MAX_REFUSALS = 3
 /** A client's socket stays for a moment, to answer a close whose answer was lost. */
@@ -92,6 +94,7 @@ class Dialer {
   readonly #key: Uint8Array
   #conversation: SafeConversation | undefined
   #retryMs = FIRST_RETRY_MS
+  #tokenTries = 0
   #refusals = 0
   #cancelRetry: (() => void) | undefined
   #cancelTimeout: (() => void) | undefined
@@ -149,6 +152,7 @@ class Dialer {
     this.#cancelRetry?.()
     this.#cancelRetry = clock.setTimer(this.#retryMs, () => {
       this.#retryMs = Math.min(this.#retryMs * 1.5, MAX_RETRY_MS)
+      if (this.#token.length > 0 && ++this.#tokenTries === MAX_TOKEN_TRIES) this.#useToken(NO_TOKEN)
       this.#sendHello()
     })
   }
@@ -192,15 +196,20 @@ class Dialer {
 
   #takeRetry(bytes: Uint8Array): void {
     const token = decodeRetry(bytes, this.#nonce)
-    // One token per attempt: a second RETRY answers a hello that was repeated.
-    if (token === undefined) {
+    // A second RETRY answers a hello that was repeated or doubled: the first token is as good.
+    if (token === undefined || this.#token.length > 0) {
       this.#endpoint.drop('unexpected')
       return
     }
-    this.#token = token
-    this.#hello = this.#encode()
+    this.#useToken(token)
     this.#retryMs = FIRST_RETRY_MS
     this.#sendHello()
+  }
+
+  #useToken(token: Uint8Array): void {
+    this.#token = token
+    this.#tokenTries = 0
+    this.#hello = this.#encode()
   }
 
   #takeRefuse(bytes: Uint8Array): void {

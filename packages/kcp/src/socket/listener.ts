@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { KcpError } from '../errors.ts'
 import { addressPrefix } from './address-prefix.ts'
 import { KCP_CLOSE } from './close-codes.ts'
@@ -309,8 +310,8 @@ export class KcpListener implements AsyncDisposable {
       endpoint.drop('badToken')
       return
     }
-    // The same nonce again is the same client, whose ACCEPT was lost.
-    const cacheKey = `${address} ${port} ${Buffer.from(nonce).toString('latin1')}`
+    // The very same again is the same client, whose ACCEPT was lost.
+    const cacheKey = `${address} ${port} ${hash('sha256', bytes)}`
     const accepted = this.#accepted.get(cacheKey)
     if (accepted !== undefined) {
       endpoint.send(accepted.answer, 0, accepted.answer.length, address, port)

@@ -1,5 +1,5 @@
 /** What `provideServices` and the like can find. */
-export type ServiceName = 'etcd' | 'chromium'
+export type ServiceName = 'etcd' | 'chromium' | 'kcptun'
 
 /** A package of Debian. */
 interface AptPackage {
@@ -94,7 +94,17 @@ const chromium: ServiceDescription = {
   apt: { name: 'chromium', into: 'system' },
 }
 
+/** The server; the package puts `kcptun-client` beside it. Two KCP peers that nobody here wrote. */
+const kcptun: ServiceDescription = {
+  name: 'kcptun',
+  urlVariable: 'KCPTUN_SERVER_PATH',
+  binaryVariable: 'KCPTUN_SERVER_PATH',
+  binaries: ['kcptun-server'],
+  apt: { name: 'kcptun', into: 'cache' },
+}
+
 export const serviceDescriptions: Readonly<Record<ServiceName, ServiceDescription>> = {
   etcd,
   chromium,
+  kcptun,
 }
