@@ -226,12 +226,14 @@ export abstract class Conversation extends WheelEntry implements FrameSink {
   /** Hands KCP bytes of an accepted datagram. Negative when KCP does not take them. */
   protected take(bytes: Uint8Array, from: number, length: number, nowMs: number): number {
     const { kcp } = this
+    const { segmentsIn } = kcp.stats
     const result = kcp.input(bytes, from, length, nowMs)
     if (result < 0) return result
+    const isToAcknowledge = kcp.stats.segmentsIn !== segmentsIn
     this.read()
     if (this.isOver()) return result
-    if (this.ackNoDelay || this.#backlog !== undefined || this.closing !== undefined)
-      this.endpoint.flushSoon(this)
+    const isUrgent = isToAcknowledge ? this.ackNoDelay : !this.writeDelay
+    if (isUrgent || this.closing !== undefined) this.endpoint.flushSoon(this)
     else this.#flushAfterInterval()
     return result
   }
