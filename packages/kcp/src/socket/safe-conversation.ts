@@ -383,8 +383,9 @@ export class SafeConversation extends Conversation {
     this.#pings += 1
     this.#pingMs = nowMs
     this.#hushFromMs = Infinity
-    writeU32(this.endpoint.control, HEADER_BYTES, 0)
-    this.#sendControl(KIND.ping, 4)
+    // As long as the challenge it may lead to, when it comes from a new address.
+    this.endpoint.control.fill(0, HEADER_BYTES, HEADER_BYTES + CHALLENGE_BYTES)
+    this.#sendControl(KIND.ping, CHALLENGE_BYTES)
   }
 
   /** Data fills the datagrams: it is worth knowing whether larger ones get through. */

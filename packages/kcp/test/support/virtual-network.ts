@@ -89,7 +89,7 @@ export class VirtualNetwork {
 
   /** Gives every socket of a host another port, as a NAT does that has forgotten the old one. */
   rebind(host: string, newHost = host): void {
-    for (const socket of this.#sockets.values()) {
+    for (const socket of [...this.#sockets.values()]) {
       if (socket.address !== host) continue
       this.unbind(socket)
       socket.address = newHost
