@@ -1,3 +1,8 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type BenchCheck, type BenchRow, check, interleave } from '../../../bench.base.ts'
 import { Kcp } from '../src/index.ts'
 
 const SLOTS = 8192
@@ -90,4 +95,68 @@ export class CorePair {
     }
     return ((this.received - before) / elapsed) * 1000
   }
+}
+
+/** Builds the same pair over the C original, if `IKCP_SOURCE` names the folder of an `ikcp.c`. */
+function buildOriginal(): string | undefined {
+  const source = process.env['IKCP_SOURCE']
+  if (source === undefined) {
+    console.log('IKCP_SOURCE=<folder of ikcp.c> adds the C original as the first contender')
+    return undefined
+  }
+  const program = join(mkdtempSync(join(tmpdir(), 'ikcp-')), 'pair')
+  const files = [join(import.meta.dirname, 'ikcp-pair.c'), join(source, 'ikcp.c')]
+  execFileSync('cc', ['-O2', `-I${source}`, ...files, '-o', program], { stdio: 'inherit' })
+  return program
+}
+
+const CASES = [
+  { bytes: 100, window: 128, goal: '>= 0.4' },
+  { bytes: 1376, window: 128, goal: '>= 0.35' },
+  { bytes: 32, window: 128, goal: '>= 0.33' },
+  { bytes: 1376, window: 1024, goal: '>= 0.8' },
+] as const
+
+/** Messages a second of the core alone, against the C original where that is at hand. */
+export async function throughput(rows: BenchRow[], checks: BenchCheck[]): Promise<void> {
+  const original = buildOriginal()
+  for (const { bytes, window, goal } of CASES) {
+    const name = `core pair, ${bytes} B, window ${window}`
+    const ours = (): number => new CorePair(bytes, window).measure(600)
+    const measured = await interleave(
+      name,
+      'messages/s',
+      original === undefined
+        ? { '@rts/kcp': ours }
+        : {
+            'ikcp.c -O2': () => Number(execFileSync(original, [`${bytes}`, `${window}`, '600'])),
+            '@rts/kcp': ours,
+          },
+    )
+    rows.push(...measured)
+    if (original !== undefined)
+      checks.push(check(`${name}: share of ikcp.c`, measured[1]!.ratio, goal))
+  }
+}
+
+/** What ten million segments leave on the heap, and what each takes for a moment. */
+export function heapGrowth(rows: BenchRow[], checks: BenchCheck[]): void {
+  const pair = new CorePair(100, 128)
+  const carry = (segments: number): number => {
+    const until = pair.received + segments
+    while (pair.received < until) pair.round()
+    return process.memoryUsage().heapUsed
+  }
+  carry(500_000)
+  globalThis.gc?.()
+  const before = process.memoryUsage().heapUsed
+  const moment = (carry(100_000) - before) / 100_000
+  carry(10_000_000)
+  globalThis.gc?.()
+  const growth = Math.max(0, process.memoryUsage().heapUsed - before) / 10_000_000
+  const row = { contender: '@rts/kcp', unit: 'B/segment', ratio: 1 }
+  rows.push({ case: 'heap growth over 10^7 segments', value: growth, ...row })
+  rows.push({ case: 'garbage over 10^5 segments', value: moment, ...row })
+  checks.push(check('heap growth over 10^7 segments, B each', growth, '<= 16'))
+  checks.push(check('garbage over 10^5 segments, B each', moment, '<= 16'))
 }

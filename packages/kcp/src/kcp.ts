@@ -127,6 +127,8 @@ export class Kcp {
   #fastDue = false
   /** The same, at the next flush whenever that is: the original keeps the count of a segment over its timeout. */
   #fastLater = false
+  /** The fragment number of the newest numbered segment: above 0, a message is partly on its way. */
+  #lastFrg = 0
   #progressMs = 0
   #resendsInVain = 0
   #state: 0 | -1 | -2 = 0
@@ -451,7 +453,7 @@ export class Kcp {
     for (let sn = snd.una; sn !== snd.nxt; sn = (sn + 1) | 0)
       if (records[snd.at(sn) + LENGTH]! > mss) return false
     // A message whose first fragments have been numbered keeps its fragments as they are.
-    const isCutInMessage = snd.una !== snd.nxt && records[snd.at((snd.nxt - 1) | 0) + FRG]! > 0
+    const isCutInMessage = this.#lastFrg > 0
     let inFirst = isCutInMessage
     let size = 0
     for (let sn = snd.nxt; sn !== snd.end; sn = (sn + 1) | 0) {
@@ -615,7 +617,10 @@ export class Kcp {
     const firstNew = snd.nxt
     const limit = (snd.una + window) | 0
     const room = serialDiff(limit, firstNew)
-    if (room > 0) snd.nxt = (firstNew + Math.min(room, snd.queued)) | 0
+    if (room > 0 && snd.queued > 0) {
+      snd.nxt = (firstNew + Math.min(room, snd.queued)) | 0
+      this.#lastFrg = snd.records[snd.at((snd.nxt - 1) | 0) + FRG]!
+    }
 
     let fastResends = 0
     let timeoutResends = 0

@@ -180,14 +180,14 @@ export class SendBuffer {
     this.outputOffset = this.block.bytes.length - this.#outputBytes
   }
 
-  /** Finds `length` bytes in one piece. The ring never fills up, so equal head and tail mean it is empty. */
+  /** Finds `length` bytes in one piece. The head never comes up to the tail from behind, so equal ones mean empty. */
   #reserve(length: number): number {
     if (this.block === undefined) this.#takeBlock(length + 1)
     const empty = this.una === this.end
     const head = empty ? 0 : this.#head
     const tail = empty ? 0 : this.records[this.at(this.una) + OFFSET]!
     if (head >= tail) {
-      if (head + length < this.outputOffset) return head
+      if (head + length <= this.outputOffset) return head
       if (length < tail) return 0
     } else if (head + length < tail) return head
     this.#relocate(length)

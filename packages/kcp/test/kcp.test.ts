@@ -110,6 +110,12 @@ describe.each(STARTS)('with numbers that begin near $where', (start) => {
       expect(sender.flush()).toHaveLength(1)
     }
     expect(waits).toEqual(times)
+    for (let turn = 0; turn < 20; turn += 1) {
+      sender.wait(sender.kcp.nextDeadline(sender.nowMs) - sender.nowMs)
+      sender.flush()
+    }
+    const longest = sender.kcp.nextDeadline(sender.nowMs) - sender.nowMs
+    expect(longest).toBeLessThanOrEqual(60_000)
   })
 
   test('keeps the timeout within its bounds', () => {
@@ -150,6 +156,25 @@ describe.each(STARTS)('with numbers that begin near $where', (start) => {
       }
       expect(sender.kcp.stats.fastResends).toBe(expected)
     }
+  })
+
+  test('a segment whose timeout comes first keeps its count, and is resent with the next flush as in the original', () => {
+    const sender = new End(start, FAST)
+    for (let index = 0; index < 3; index += 1) sender.send(`${index}`)
+    sender.flush()
+    sender.wait(200)
+    sender.input({ cmd: ACK, sn: 1, ts: -1 })
+    sender.input({ cmd: ACK, sn: 1, ts: 0 })
+    sender.input({ cmd: ACK, sn: 2, ts: 0 })
+    expect(sender.flush().map(({ sn }) => sn)).toEqual([0])
+    expect(sender.kcp.stats).toMatchObject({ timeoutResends: 1, fastResends: 0 })
+    expect(sender.kcp.nextDeadline(sender.nowMs), 'no reason to flush for').toBeGreaterThan(
+      sender.nowMs,
+    )
+    sender.wait(1)
+    sender.send('3')
+    expect(sender.flush().map(({ sn }) => sn)).toEqual([0, 3])
+    expect(sender.kcp.stats.fastResends).toBe(1)
   })
 
   test('stops at a closed window, asks with growing waits, and goes on when told', () => {

@@ -1,0 +1,14 @@
+// pnpm bench kcp: the core alone, the links of the latency table, a soak and a fuzz run.
+import { type BenchCheck, type BenchRow, report } from '../../../bench.base.ts'
+import { heapGrowth, throughput } from './core.ts'
+import { links } from './links.ts'
+import { fuzz, soak } from './soak.ts'
+
+const rows: BenchRow[] = []
+const checks: BenchCheck[] = []
+await throughput(rows, checks)
+heapGrowth(rows, checks)
+links(rows, checks)
+soak(rows, checks)
+fuzz(rows, checks)
+report('kcp', rows, checks)
