@@ -31,7 +31,7 @@ class DatagramRing {
 }
 
 /** An in-memory pair without loss: `nodelay(1, 10, 2, 1)`, one round is 10 ms, the sender is kept at two windows. */
-export class CorePair {
+class CorePair {
   received = 0
   readonly #a: Kcp
   readonly #b: Kcp
@@ -106,7 +106,7 @@ function buildOriginal(): string | undefined {
   }
   const program = join(mkdtempSync(join(tmpdir(), 'ikcp-')), 'pair')
   const files = [join(import.meta.dirname, 'ikcp-pair.c'), join(source, 'ikcp.c')]
-  execFileSync('cc', ['-O2', `-I${source}`, ...files, '-o', program], { stdio: 'inherit' })
+  execFileSync(process.env['CC'] ?? 'cc', ['-O2', `-I${source}`, ...files, '-o', program], { stdio: 'inherit' })
   return program
 }
 
