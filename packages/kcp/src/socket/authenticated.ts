@@ -122,10 +122,8 @@ function makeCipher(
   }
   const input = secret === undefined ? shared : Buffer.concat([shared, secret])
   const salt = createHash('sha256').update(transcript).update(listenerPublic).digest()
-  const keys = new Int32Array(hkdfSync('sha256', input, salt, 'rts-kcp tags', 32))
-  const fromClient = keys.subarray(0, 4)
-  const fromListener = keys.subarray(4, 8)
-  return end === 'client'
-    ? new TagCipher(fromClient, fromListener)
-    : new TagCipher(fromListener, fromClient)
+  // Copied: small arrays live in the heap, without a buffer of their own.
+  const keys = new Int32Array(8)
+  keys.set(new Int32Array(hkdfSync('sha256', input, salt, 'rts-kcp tags', 32)))
+  return new TagCipher(keys, end)
 }

@@ -6,6 +6,7 @@ import { KCP_CLOSE } from './close-codes.ts'
 import type { Endpoint } from './endpoint.ts'
 import { FrameReader, MAX_PREFIX_BYTES, writePrefix, type FrameSink } from './frames.ts'
 import type { KcpTuning } from './options.ts'
+import type { KcpSession } from './session.ts'
 import { WheelEntry } from './wheel.ts'
 
 /** `send` answers `false` from here on. */
@@ -30,6 +31,7 @@ export interface KcpCloseInfo {
 
 /** Who owns a conversation: the session. */
 export interface ConversationOwner {
+  readonly session: KcpSession
   onMessage(bytes: Uint8Array): void
   onUnreliable(bytes: Uint8Array): void
   onDrain(): void

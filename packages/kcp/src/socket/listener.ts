@@ -144,7 +144,7 @@ export class KcpListener implements AsyncDisposable {
   readonly #retryBudget: RateLimit
   readonly #handshakes: RateLimits
   readonly #conversations = new Map<number, SafeConversation>()
-  readonly #sessions = new Map<SafeConversation, KcpSession>()
+  #sessionCount = 0
   readonly #perAddress = new Map<string, number>()
   readonly #accepted = new Map<string, Accepted>()
   readonly #timeWait = new TimeWait()
@@ -186,11 +186,12 @@ export class KcpListener implements AsyncDisposable {
     return this.#endpoint.socket.port
   }
   /** Sessions that are open or closing. */
-  get sessions(): Iterable<KcpSession> {
-    return this.#sessions.values()
+  get sessions(): readonly KcpSession[] {
+    const owners = [...this.#conversations.values()].map(({ owner }) => owner)
+    return owners.flatMap((owner) => (owner === undefined ? [] : [owner.session]))
   }
   get sessionCount(): number {
-    return this.#sessions.size
+    return this.#sessionCount
   }
 
   /** What has gone through this port, and what was dropped for which reason. */
@@ -244,8 +245,9 @@ export class KcpListener implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    const sessions = [...this.#sessions.values()]
-    await Promise.all(sessions.map((session) => session.close(KCP_CLOSE.goingAway, 'going away')))
+    await Promise.all(
+      this.sessions.map((session) => session.close(KCP_CLOSE.goingAway, 'going away')),
+    )
     for (const conversation of [...this.#conversations.values()]) conversation.vanish('going away')
     await this.#closeSocket()
   }
@@ -389,16 +391,15 @@ export class KcpListener implements AsyncDisposable {
 
   #establish(conversation: SafeConversation): void {
     this.#endpoint.counters.opened += 1
-    const session = new KcpSession(conversation)
-    this.#sessions.set(conversation, session)
-    this.#onSession(session)
+    this.#sessionCount += 1
+    this.#onSession(new KcpSession(conversation))
   }
 
   #forget(conversation: SafeConversation): void {
     const { conv } = conversation.kcp
     const now = this.#endpoint.now()
     this.#conversations.delete(conv)
-    this.#sessions.delete(conversation)
+    if (conversation.owner !== undefined) this.#sessionCount -= 1
     const address = conversation.firstAddress
     const left = (this.#perAddress.get(address) ?? 1) - 1
     if (left === 0) this.#perAddress.delete(address)

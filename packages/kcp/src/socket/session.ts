@@ -20,6 +20,8 @@ export interface KcpSessionEvents {
   close: (info: KcpCloseInfo) => void
 }
 
+type Handler = (...args: never[]) => void
+
 /** How a session is doing. */
 export interface KcpSessionStats extends Readonly<KcpStats> {
   /** Smoothed round trip in milliseconds; 0 before the first. */
@@ -37,15 +39,21 @@ export interface KcpSessionStats extends Readonly<KcpStats> {
   readonly mtu: number
 }
 
+// What a conversation tells its session, past the session's public face.
+let takeMessage: (session: KcpSession, bytes: Uint8Array) => void
+let takeUnreliable: (session: KcpSession, bytes: Uint8Array) => void
+let tell: (session: KcpSession, event: 'drain' | 'migrated') => void
+let end: (session: KcpSession, info: KcpCloseInfo) => void
+
 /**
  * One reliable, ordered connection for messages, and a way beside it for those that may be lost. Until
  * somebody listens for messages they wait, and the sender is slowed down.
  */
 export class KcpSession implements AsyncDisposable {
   readonly #conversation: Conversation
-  readonly #handlers = new Map<keyof KcpSessionEvents, ((...args: never[]) => void)[]>()
-  readonly #ended: Promise<void>
-  #end: () => void = () => {}
+  #handlers: Map<keyof KcpSessionEvents, Handler[]> | undefined
+  #ended: Promise<void> | undefined
+  #end: (() => void) | undefined
   #onMessage: ((bytes: Uint8Array, unreliable: boolean) => void) | undefined
   #isHeld = false
   #closeInfo: KcpCloseInfo | undefined
@@ -53,10 +61,25 @@ export class KcpSession implements AsyncDisposable {
   /** @internal Sessions come from `listen` and `connect`. */
   constructor(conversation: Conversation) {
     this.#conversation = conversation
-    this.#ended = new Promise((resolve) => {
-      this.#end = resolve
-    })
-    conversation.owner = this.#owner()
+    conversation.owner = new Owner(this)
+  }
+
+  static {
+    takeMessage = (session, bytes) => {
+      session.#onMessage?.(bytes, false)
+      if (session.#hears('message')) session.#emit('message', bytes.slice())
+    }
+    takeUnreliable = (session, bytes) => {
+      session.#onMessage?.(bytes, true)
+      if (session.#hears('unreliable')) session.#emit('unreliable', bytes.slice())
+    }
+    tell = (session, event) => session.#emit(event)
+    end = (session, info) => {
+      session.#closeInfo = info
+      session.#end?.()
+      session.#emit('close', info)
+      session.#handlers = undefined
+    }
   }
 
   get conv(): number {
@@ -130,14 +153,16 @@ export class KcpSession implements AsyncDisposable {
 
   /** Calls `listener` when it happens. Returns the undo. */
   on<E extends keyof KcpSessionEvents>(event: E, listener: KcpSessionEvents[E]): () => void {
-    const handlers = this.#handlers.get(event)
-    if (handlers === undefined) this.#handlers.set(event, [listener])
+    const all = (this.#handlers ??= new Map<keyof KcpSessionEvents, Handler[]>())
+    const handlers = all.get(event)
+    if (handlers === undefined) all.set(event, [listener])
     else handlers.push(listener)
     this.#readIfWanted()
     return () => {
-      const rest = (this.#handlers.get(event) ?? []).filter((each) => each !== listener)
-      if (rest.length === 0) this.#handlers.delete(event)
-      else this.#handlers.set(event, rest)
+      // One that takes itself off while it is called makes a new list.
+      const rest = (all.get(event) ?? []).filter((each) => each !== listener)
+      if (rest.length === 0) all.delete(event)
+      else all.set(event, rest)
     }
   }
 
@@ -157,6 +182,10 @@ export class KcpSession implements AsyncDisposable {
    * twice. Settles when it has ended.
    */
   close(code: number = KCP_CLOSE.normal, reason = ''): Promise<void> {
+    if (this.#closeInfo !== undefined) return Promise.resolve()
+    this.#ended ??= new Promise((resolve) => {
+      this.#end = resolve
+    })
     this.#conversation.close(code, reason)
     return this.#ended
   }
@@ -222,39 +251,45 @@ export class KcpSession implements AsyncDisposable {
     return this.close()
   }
 
+  #hears(event: keyof KcpSessionEvents): boolean {
+    return this.#handlers?.has(event) === true
+  }
+
   #readIfWanted(): void {
-    if (this.#isHeld) return
-    if (this.#onMessage !== undefined || this.#handlers.has('message')) this.#conversation.resume()
+    if (!this.#isHeld && (this.#onMessage !== undefined || this.#hears('message')))
+      this.#conversation.resume()
   }
 
   #emit<E extends keyof KcpSessionEvents>(
     event: E,
     ...args: Parameters<KcpSessionEvents[E]>
   ): void {
-    const handlers = this.#handlers.get(event)
+    const handlers = this.#handlers?.get(event)
     if (handlers === undefined) return
-    // One that takes itself off makes a new list.
     for (const handler of handlers) (handler as (...all: typeof args) => void)(...args)
   }
+}
 
-  #owner(): ConversationOwner {
-    return {
-      onMessage: (bytes) => {
-        this.#onMessage?.(bytes, false)
-        if (this.#handlers.has('message')) this.#emit('message', bytes.slice())
-      },
-      onUnreliable: (bytes) => {
-        this.#onMessage?.(bytes, true)
-        if (this.#handlers.has('unreliable')) this.#emit('unreliable', bytes.slice())
-      },
-      onDrain: () => this.#emit('drain'),
-      onMigrated: () => this.#emit('migrated'),
-      onClosed: (info) => {
-        this.#closeInfo = info
-        this.#end()
-        this.#emit('close', info)
-        this.#handlers.clear()
-      },
-    }
+class Owner implements ConversationOwner {
+  readonly session: KcpSession
+
+  constructor(session: KcpSession) {
+    this.session = session
+  }
+
+  onMessage(bytes: Uint8Array): void {
+    takeMessage(this.session, bytes)
+  }
+  onUnreliable(bytes: Uint8Array): void {
+    takeUnreliable(this.session, bytes)
+  }
+  onDrain(): void {
+    tell(this.session, 'drain')
+  }
+  onMigrated(): void {
+    tell(this.session, 'migrated')
+  }
+  onClosed(info: KcpCloseInfo): void {
+    end(this.session, info)
   }
 }

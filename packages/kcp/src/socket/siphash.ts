@@ -4,21 +4,22 @@
  * A keyed pseudo-random function made for short inputs: on game-sized datagrams many times cheaper than
  * an HMAC through `node:crypto`, whose price is mostly the call.
  *
- * @param key - Four little-endian words.
+ * @param key - Little-endian words; four of them, from `keyAt` on, are the key.
  * @param out - Takes the low and the high half.
  * @see Aumasson and Bernstein, "SipHash: a fast short-input PRF", 2012.
  */
 export function siphash24(
   key: Int32Array,
+  keyAt: number,
   bytes: Uint8Array,
   offset: number,
   end: number,
   out: Int32Array,
 ): void {
-  const k0 = key[0]!
-  const k1 = key[1]!
-  const k2 = key[2]!
-  const k3 = key[3]!
+  const k0 = key[keyAt]!
+  const k1 = key[keyAt + 1]!
+  const k2 = key[keyAt + 2]!
+  const k3 = key[keyAt + 3]!
   let v0l = k0 ^ 0x70736575
   let v0h = k1 ^ 0x736f6d65
   let v1l = k2 ^ 0x6e646f6d

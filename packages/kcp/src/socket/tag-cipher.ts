@@ -10,17 +10,22 @@ const tag = new Int32Array(2)
  */
 export class TagCipher implements DatagramCipher {
   readonly overheadBytes: number = TAG_BYTES
-  readonly #sendKey: Int32Array
-  readonly #receiveKey: Int32Array
+  readonly #keys: Int32Array
+  readonly #sendAt: number
+  readonly #receiveAt: number
 
-  /** @param sendKey - Four words, as `receiveKey`. */
-  constructor(sendKey: Int32Array, receiveKey: Int32Array) {
-    this.#sendKey = sendKey
-    this.#receiveKey = receiveKey
+  /**
+   * @param keys - Eight words: the client's key for what it sends, then the listener's.
+   * @param end - Whose cipher this is.
+   */
+  constructor(keys: Int32Array, end: 'client' | 'listener') {
+    this.#keys = keys
+    this.#sendAt = end === 'client' ? 0 : 4
+    this.#receiveAt = 4 - this.#sendAt
   }
 
   seal(bytes: Uint8Array, headerStart: number, _bodyStart: number, bodyEnd: number): number {
-    siphash24(this.#sendKey, bytes, headerStart, bodyEnd, tag)
+    siphash24(this.#keys, this.#sendAt, bytes, headerStart, bodyEnd, tag)
     const low = tag[0]!
     const high = tag[1]!
     for (let i = 0; i < 4; i += 1) {
@@ -33,7 +38,7 @@ export class TagCipher implements DatagramCipher {
   open(bytes: Uint8Array, headerStart: number, bodyStart: number, end: number): number {
     const bodyEnd = end - TAG_BYTES
     if (bodyEnd < bodyStart) return -1
-    siphash24(this.#receiveKey, bytes, headerStart, bodyEnd, tag)
+    siphash24(this.#keys, this.#receiveAt, bytes, headerStart, bodyEnd, tag)
     const low = tag[0]!
     const high = tag[1]!
     let difference = 0

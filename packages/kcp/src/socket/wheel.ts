@@ -4,6 +4,9 @@ const SLOT_MS = 2
 const SLOTS = 1024
 const MASK = SLOTS - 1
 const BITMAP_WORDS = SLOTS / 32
+/** Deadlines further away than this may be late by as much as a step, so that many share one. */
+const FAR_MS = 1000
+const FAR_STEP_MS = 128
 /** Deadlines beyond it wait in its last slot and are looked at again from there. */
 const HORIZON_MS = SLOT_MS * (SLOTS - 1)
 
@@ -45,7 +48,10 @@ export class Wheel {
     }
     const now = this.#clock.now()
     if (this.size === 0) this.#cursor = Math.floor(now / SLOT_MS)
-    const at = Math.min(dueMs, now + HORIZON_MS - SLOT_MS)
+    const far = dueMs - now > FAR_MS ? Math.ceil(dueMs / FAR_STEP_MS) * FAR_STEP_MS : dueMs
+    // A multiple of the step as well: the last one within the horizon.
+    const last = Math.floor((now + HORIZON_MS - SLOT_MS) / FAR_STEP_MS) * FAR_STEP_MS
+    const at = Math.min(far, last)
     // A slot runs when all of it is past, so nothing is early.
     const number = Math.min(
       Math.max(Math.ceil(at / SLOT_MS), this.#cursor),

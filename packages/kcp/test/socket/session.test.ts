@@ -362,7 +362,9 @@ describe('time', () => {
     network.isRecording = true
     network.run(600_000)
     expect([...heardNear.closes, ...heardFar.closes]).toEqual([])
-    expect(network.seen.length).toBe(2 * 40)
+    // A question and an answer every 15 s, a little later for sharing a timer.
+    expect(network.seen.length).toBeGreaterThanOrEqual(2 * 39)
+    expect(network.seen.length).toBeLessThanOrEqual(2 * 40)
     expect(network.seen.every(({ bytes }) => bytes.length < 30)).toBe(true)
   })
 
