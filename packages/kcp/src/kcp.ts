@@ -15,6 +15,7 @@ import {
   MAX_FRAGMENTS,
 } from './constants.ts'
 import { copyBytes } from './copy.ts'
+import { DatagramWriter, type KcpOutput } from './datagram-writer.ts'
 import { checkOption, checkOptions, type KcpOptions } from './options.ts'
 import { ReceiveBuffer } from './receive-buffer.ts'
 import { RtoEstimator } from './rto.ts'
@@ -33,41 +34,10 @@ import {
   XMIT,
 } from './send-buffer.ts'
 import { serialDiff } from './serial.ts'
+import { emptyStats, type KcpStats } from './stats.ts'
 
-/**
- * Takes one finished datagram: `buffer[offset, offset + length)`, valid only during the call, as the buffer is
- * reused. `headroomBytes` before it and `tailroomBytes` after it are the callee's to overwrite, so that a header or
- * a tag needs no copy. It must not call back into the conversation.
- */
-export type KcpOutput = (buffer: Uint8Array, offset: number, length: number) => void
-
-/** What a conversation has done so far. */
-export interface KcpStats {
-  /** Datagrams given to `output`. */
-  datagramsOut: number
-  /** Bytes given to `output`. */
-  bytesOut: number
-  /** Datagrams that `input` applied. */
-  datagramsIn: number
-  /** Bytes that `input` applied. */
-  bytesIn: number
-  /** Datagrams that `input` refused. */
-  refused: number
-  /** Segments with payload sent, first transmissions and resends. */
-  segmentsOut: number
-  /** Segments with payload that arrived. */
-  segmentsIn: number
-  /** Resends after the timeout. */
-  timeoutResends: number
-  /** Resends after `resend` later acknowledgements. */
-  fastResends: number
-  /** Segments that had arrived before. */
-  duplicates: number
-  /** Segments beyond the receive window. */
-  outOfWindow: number
-  /** Questions about a closed window sent. */
-  probes: number
-}
+export type { KcpOutput } from './datagram-writer.ts'
+export type { KcpStats } from './stats.ts'
 
 /**
  * One end of a KCP conversation: a state machine without socket, timer or clock. It takes datagrams by `input`,
@@ -75,22 +45,9 @@ export interface KcpStats {
  * `nextDeadline` the time at which it next wants `flush`.
  */
 export class Kcp {
-  readonly stats: KcpStats = {
-    datagramsOut: 0,
-    bytesOut: 0,
-    datagramsIn: 0,
-    bytesIn: 0,
-    refused: 0,
-    segmentsOut: 0,
-    segmentsIn: 0,
-    timeoutResends: 0,
-    fastResends: 0,
-    duplicates: 0,
-    outOfWindow: 0,
-    probes: 0,
-  }
+  readonly stats: KcpStats = emptyStats()
   readonly #conv: number
-  readonly #output: KcpOutput
+  readonly #writer: DatagramWriter
   readonly #pool: SegmentPool
   readonly #snd: SendBuffer
   readonly #rcv: ReceiveBuffer
@@ -133,8 +90,6 @@ export class Kcp {
   #resendsInVain = 0
   #state: 0 | -1 | -2 = 0
   #busy = false
-  /** Where the datagram being written ends. */
-  #cursor = 0
 
   /** @throws RangeError when an option is outside its range, or `conv` is not 1 to 2^32-1 (0 is reserved). */
   constructor(conv: number, output: KcpOutput, options: KcpOptions = {}) {
@@ -142,7 +97,7 @@ export class Kcp {
       throw new RangeError(`conv is a whole number from 1 to 2^32-1, not ${conv}`)
     checkOptions(options)
     this.#conv = conv | 0
-    this.#output = output
+    this.#writer = new DatagramWriter(this.#conv, output, this.stats)
     this.#mtu = options.mtu ?? 1400
     this.#mss = this.#mtu - IKCP_OVERHEAD
     this.#headroom = options.headroomBytes ?? 0
@@ -606,7 +561,8 @@ export class Kcp {
     const snd = this.#snd
     const priorCwnd = this.#congestion.cwnd
     const wnd = Math.max(0, this.#rcvWnd - this.#rcv.queued)
-    this.#cursor = snd.outputOffset + this.#headroom
+    const writer = this.#writer
+    writer.begin(snd.block!, snd.outputOffset + this.#headroom, this.#mtu, this.#rcv.nxt)
     this.#flushControl(now, wnd)
 
     const window = this.#window()
@@ -624,9 +580,9 @@ export class Kcp {
 
     let fastResends = 0
     let timeoutResends = 0
+    let segmentsOut = 0
     let from = firstNew
-    const isOldDue = this.#fastDue || this.#fastLater || serialDiff(now, this.#nextResend) >= 0
-    if (snd.una !== firstNew && isOldDue) {
+    if (this.#fastDue || this.#fastLater || serialDiff(now, this.#nextResend) >= 0) {
       from = snd.una
       this.#fastDue = false
       this.#fastLater = false
@@ -664,19 +620,19 @@ export class Kcp {
         nextResend = resendts
       }
       if (!isDue) continue
-      this.#emit(IKCP_OVERHEAD + length)
+      writer.reserve(length)
       records[record + XMIT] = xmit + 1
       records[record + TS] = now
-      this.#header(IKCP_CMD_PUSH | (records[record + FRG]! << 8) | (wnd << 16), now, sn, length)
-      const source = records[record + OFFSET]!
-      if (length > 0) snd.block!.bytes.copyWithin(this.#cursor, source, source + length)
-      this.#cursor += length
-      this.stats.segmentsOut += 1
+      const head = IKCP_CMD_PUSH | (records[record + FRG]! << 8) | (wnd << 16)
+      writer.write(head, now, sn, length, records[record + OFFSET]!)
+      segmentsOut += 1
     }
-    this.#emitRest()
+    writer.send()
+    writer.end()
     if (hasNext && (isWalkingAll || serialDiff(this.#nextResend, nextResend) > 0))
       this.#nextResend = nextResend
 
+    this.stats.segmentsOut += segmentsOut
     this.stats.fastResends += fastResends
     this.stats.timeoutResends += timeoutResends
     this.#resendsInVain += fastResends + timeoutResends
@@ -689,6 +645,7 @@ export class Kcp {
   /** Writes acknowledgements and what there is to ask and tell about windows. */
   #flushControl(now: number, wnd: number): void {
     const acks = this.#acks
+    const writer = this.#writer
     let sn = 0
     let ts = 0
     for (let index = 0; index < acks.count; index += 1) {
@@ -699,8 +656,8 @@ export class Kcp {
       if (!isNeeded) continue
       sn = acked
       ts = acks.ts(index)
-      this.#emit(IKCP_OVERHEAD)
-      this.#header(IKCP_CMD_ACK | (wnd << 16), ts, sn, 0)
+      writer.reserve(0)
+      writer.write(IKCP_CMD_ACK | (wnd << 16), ts, sn, 0, 0)
     }
     acks.count = 0
 
@@ -715,12 +672,12 @@ export class Kcp {
     }
     if ((this.#probe & IKCP_ASK_SEND) !== 0) {
       this.stats.probes += 1
-      this.#emit(IKCP_OVERHEAD)
-      this.#header(IKCP_CMD_WASK | (wnd << 16), ts, sn, 0)
+      writer.reserve(0)
+      writer.write(IKCP_CMD_WASK | (wnd << 16), ts, sn, 0, 0)
     }
     if ((this.#probe & IKCP_ASK_TELL) !== 0) {
-      this.#emit(IKCP_OVERHEAD)
-      this.#header(IKCP_CMD_WINS | (wnd << 16), ts, sn, 0)
+      writer.reserve(0)
+      writer.write(IKCP_CMD_WINS | (wnd << 16), ts, sn, 0, 0)
     }
     this.#probe = 0
   }
@@ -731,34 +688,6 @@ export class Kcp {
     else if (this.#nodelay === 1) later += segmentRto >> 1
     else later += rto >> 1
     return Math.min(later, IKCP_RTO_MAX)
-  }
-
-  /** Sends what has been written when `needed` bytes more would not fit. */
-  #emit(needed: number): void {
-    const start = this.#snd.outputOffset + this.#headroom
-    if (this.#cursor - start + needed > this.#mtu) this.#emitRest()
-  }
-
-  #emitRest(): void {
-    const start = this.#snd.outputOffset + this.#headroom
-    const length = this.#cursor - start
-    if (length === 0) return
-    this.#cursor = start
-    this.stats.datagramsOut += 1
-    this.stats.bytesOut += length
-    this.#output(this.#snd.block!.bytes, start, length)
-  }
-
-  #header(head: number, ts: number, sn: number, length: number): void {
-    const { view } = this.#snd.block!
-    const at = this.#cursor
-    view.setInt32(at, this.#conv, true)
-    view.setInt32(at + 4, head, true)
-    view.setInt32(at + 8, ts, true)
-    view.setInt32(at + 12, sn, true)
-    view.setInt32(at + 16, this.#rcv.nxt, true)
-    view.setInt32(at + 20, length, true)
-    this.#cursor = at + IKCP_OVERHEAD
   }
 
   #judgeLink(now: number): void {

@@ -85,6 +85,19 @@ describe.each(STARTS)('with numbers that begin near $where', (start) => {
     expect(sender.segments()).toHaveLength(1)
   })
 
+  test('5: a fast resend that an acknowledgement makes needless leaves nothing due', () => {
+    const sender = new End(start, FAST)
+    for (let index = 0; index < 3; index += 1) sender.send(`${index}`)
+    sender.flush()
+    sender.wait(30)
+    sender.input({ cmd: ACK, sn: 1 })
+    sender.input({ cmd: ACK, sn: 2 })
+    expect(sender.kcp.nextDeadline(sender.nowMs)).toBe(sender.nowMs)
+    sender.input({ cmd: ACK, sn: 0, una: 3 })
+    expect(sender.flush()).toEqual([])
+    expect(sender.kcp.nextDeadline(sender.nowMs)).toBe(Infinity)
+  })
+
   test('6: the link is dead after a time without any acknowledgement, however many resends a short overload makes', () => {
     const sender = new End(start, { ...FAST, deadLinkMs: 1000, deadLink: 4 })
     sender.send('one')
