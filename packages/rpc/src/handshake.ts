@@ -108,7 +108,7 @@ export class DialerHandshake extends Handshake {
       epoch,
       minVersion: PROTOCOL_VERSION,
       maxVersion: PROTOCOL_VERSION,
-      claimsServer: canProve || (trustLoopback && isLoopback(url)),
+      claimsServer: canProve || link.isProvenServer === true || (trustLoopback && isLoopback(url)),
       canProve,
       maxMessageBytes: maxReceiveBytes,
       nonce: random(NONCE_BYTES),
@@ -165,7 +165,7 @@ export class DialerHandshake extends Handshake {
     if (cluster !== undefined && this.#challengeFrame !== undefined && proof.length > 0) {
       return cluster.check(transcript('listener', this.#helloFrame, this.#challengeFrame), proof)
     }
-    return trustLoopback && isLoopback(this.#url)
+    return this.link.isProvenServer === true || (trustLoopback && isLoopback(this.#url))
   }
 }
 
@@ -217,10 +217,13 @@ export class ListenerHandshake extends Handshake {
       this.#hello = { said, frame: frame.slice() }
       this.#challengeFrame = encodeChallenge({ version: PROTOCOL_VERSION, id, role, epoch, nonce })
       this.link.send(this.#challengeFrame)
-    } else if (trustLoopback && isLoopback(this.link.remote)) {
+    } else if (
+      this.link.isProvenServer === true ||
+      (trustLoopback && isLoopback(this.link.remote))
+    ) {
       this.#welcome(said, 'server', EMPTY)
     } else {
-      this.#unauthorized(said, 'it shows no cluster key')
+      this.#unauthorized(said, 'it shows no cluster key, nor a certificate of a server')
     }
   }
 

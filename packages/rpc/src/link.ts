@@ -8,6 +8,8 @@ import type { Random } from './random.ts'
 export interface Link {
   /** Where the other end is: `tcp://127.0.0.1:7001`. */
   readonly remote: string
+  /** The transport itself has proven that the other end is a server of this cluster: mutual TLS. */
+  readonly isProvenServer?: boolean
   /** Bytes accepted by `send` that have not left this process yet. */
   readonly bufferedBytes: number
   /** The largest message this end accepts. Where the transport has it, it may be changed while the link is open. */

@@ -1,2 +1,3 @@
 export { tcp, type TcpOptions } from './transports/tcp.ts'
+export type { TlsOptions } from './transports/tls.ts'
 export type { FlushMode } from './transports/stream-link.ts'

@@ -45,6 +45,7 @@ export class StreamLink implements InPlaceLink, FrameSink {
   readonly remote: string
   maxMessageBytes: number
   maxBufferedBytes: number
+  isProvenServer = false
   isOpen = true
   onMessage: (message: Uint8Array, unreliable?: boolean) => void = () => {}
   onPart: ((bytes: Uint8Array, start: number, end: number) => void) | undefined = undefined

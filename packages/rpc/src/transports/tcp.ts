@@ -6,22 +6,29 @@ import type { Link, LinkOptions, Listener, Transport } from '../link.ts'
 import type { Piece } from './batch-writer.ts'
 import { hostAndPort, urlOf } from './host-and-port.ts'
 import { SlabPool } from './slab-pool.ts'
+import { TlsEndpoint, type TlsOptions } from './tls.ts'
 import { flushModeOf, StreamLink, type ByteStream, type FlushMode } from './stream-link.ts'
 
 export interface TcpOptions {
   /** When messages leave: see {@link FlushMode}. @defaultValue 'tick' */
   readonly flush?: FlushMode
+  /** Encrypts. The scheme of the addresses is then `tls`, and this transport dials and takes nothing else. */
+  readonly tls?: TlsOptions
 }
 
-/** TCP for Node. URLs: `tcp://host:port`; listen on port 0 for a free one. */
+/** TCP for Node. URLs: `tcp://host:port`, with the option `tls` `tls://host:port`; listen on port 0 for a free one. */
 export function tcp(options: TcpOptions = {}): Transport & { abort(): void; flush(): void } {
-  return new TcpTransport(flushModeOf(options.flush))
+  const { tls } = options
+  const secure = tls === undefined ? undefined : new TlsEndpoint(tls)
+  return new TcpTransport(flushModeOf(options.flush), secure)
 }
 
 class TcpStream implements ByteStream {
   readonly #socket: Socket
+  readonly #isSecure: boolean
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, isSecure: boolean) {
+    this.#isSecure = isSecure
     this.#socket = socket
   }
 
@@ -48,19 +55,24 @@ class TcpStream implements ByteStream {
   }
 
   destroy(): void {
-    this.#socket.resetAndDestroy()
+    // Below TLS there is no reset; the missing close mark tells the same.
+    if (this.#isSecure) this.#socket.destroy()
+    else this.#socket.resetAndDestroy()
   }
 }
 
 class TcpTransport implements Transport {
-  readonly scheme: string = 'tcp'
+  readonly scheme: string
+  readonly #secure: TlsEndpoint | undefined
   readonly #flushMode: FlushMode
   readonly #pool = new SlabPool()
   readonly #links = new Set<StreamLink>()
   readonly #servers = new Set<Server>()
   readonly #dialing = new Set<Socket>()
 
-  constructor(flushMode: FlushMode) {
+  constructor(flushMode: FlushMode, secure: TlsEndpoint | undefined) {
+    this.scheme = secure === undefined ? 'tcp' : 'tls'
+    this.#secure = secure
     this.#flushMode = flushMode
   }
 
@@ -72,7 +84,7 @@ class TcpTransport implements Transport {
       return Promise.reject(new RpcError('RPC_CONNECT_FAILED', `${url} is no address`))
     }
     return new Promise((resolve, reject) => {
-      const socket = connect({ ...address, noDelay: true })
+      const socket = this.#secure?.connect(address) ?? connect({ ...address, noDelay: true })
       this.#dialing.add(socket)
       const settle = (): void => {
         this.#dialing.delete(socket)
@@ -96,7 +108,7 @@ class TcpTransport implements Transport {
       signal.addEventListener('abort', abort)
       socket.on('error', refuse)
       socket.on('close', refuse)
-      socket.once('connect', () => {
+      socket.once(this.#secure === undefined ? 'connect' : 'secureConnect', () => {
         settle()
         resolve(this.#link(url, socket, options))
       })
@@ -110,10 +122,11 @@ class TcpTransport implements Transport {
     }
     const clock = options.clock ?? systemClock
     return new Promise((resolve, reject) => {
-      const server = createServer({ noDelay: true }, (socket) => {
+      const accept = (socket: Socket): void => {
         const { remoteAddress = '0.0.0.0', remotePort = 0 } = socket
-        onLink(this.#link(urlOf('tcp', remoteAddress, remotePort), socket, options))
-      })
+        onLink(this.#link(urlOf(this.scheme, remoteAddress, remotePort), socket, options))
+      }
+      const server = this.#secure?.createServer(accept) ?? createServer({ noDelay: true }, accept)
       const refuse = (cause: NodeJS.ErrnoException): void => {
         reject(new RpcError('RPC_LISTEN_FAILED', `${url}: ${cause.code}`, { cause }))
       }
@@ -124,7 +137,7 @@ class TcpTransport implements Transport {
         const port = typeof bound === 'object' && bound !== null ? bound.port : address.port
         let closing: Promise<void> | undefined
         resolve({
-          url: urlOf('tcp', address.host, port),
+          url: urlOf(this.scheme, address.host, port),
           // Does not wait for open links, as the server's own callback would.
           close: () =>
             (closing ??= new Promise((closed) => {
@@ -149,8 +162,9 @@ class TcpTransport implements Transport {
   }
 
   #link(remote: string, socket: Socket, options: LinkOptions): StreamLink {
-    const stream = new TcpStream(socket)
+    const stream = new TcpStream(socket, this.#secure !== undefined)
     const link = new StreamLink(remote, stream, this.#pool, options, this.#flushMode)
+    link.isProvenServer = this.#secure?.isServer(socket) === true
     this.#links.add(link)
     let why = 'the other end went away'
     socket.on('data', (chunk) => link.feed(chunk as Buffer))

@@ -17,8 +17,11 @@ import { kcp } from '../../src/kcp.ts'
 import { memoryNetwork } from '../../src/memory.ts'
 import { SimNetwork } from '../../src/sim.ts'
 import { tcp } from '../../src/tcp.ts'
+import { Authority } from '../certificates.ts'
 import { websocket } from '../../src/websocket.ts'
 import { ws } from '../../src/ws.ts'
+
+const authority = new Authority()
 
 interface Ends {
   readonly dialer: Transport & { abort?(): void }
@@ -37,6 +40,15 @@ const transports: Record<string, () => Promise<Ends>> = {
     const network = new SimNetwork({ clock: systemClock, random: systemRandom, jitterMs: 2 })
     const [dialer, listener] = [network.host('here'), network.host('there')]
     return { dialer, listener, url: 'sim://there:0', deadUrl: 'sim://there:9' }
+  },
+  tls: async () => {
+    const { cert, key } = authority.issue('server', ['127.0.0.1', 'localhost'])
+    return {
+      dialer: tcp({ tls: { ca: authority.cert } }),
+      listener: tcp({ tls: { cert, key } }),
+      url: 'tls://127.0.0.1:0',
+      deadUrl: `tls://127.0.0.1:${await freePort()}`,
+    }
   },
   tcp: async () => ({
     dialer: tcp(),
