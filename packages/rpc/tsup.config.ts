@@ -10,4 +10,5 @@ export default library({
   memory: 'src/memory.ts',
   sim: 'src/sim.ts',
   node: 'src/node.ts',
+  opentelemetry: 'src/opentelemetry.ts',
 })

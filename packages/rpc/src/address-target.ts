@@ -8,6 +8,7 @@ import { RpcError } from './errors.ts'
 import type { OutgoingCalls } from './outgoing-calls.ts'
 import { targetOf, type RpcPeer } from './peer.ts'
 import type { Random } from './random.ts'
+import type { RetryHost } from './retrying-target.ts'
 import { nameOf, type Route } from './wire.ts'
 
 /** Calls that may wait for one dial. */
@@ -21,6 +22,7 @@ export interface Dialing {
   readonly wheel: DeadlineWheel
   readonly counters: Counters
   readonly defaultTimeoutMs: number
+  readonly retry: RetryHost
   /** Dials once and shakes hands; calls one of the two later, or none after the returned undo. */
   dial(url: string, reached: (peer: RpcPeer) => void, failed: (error: Error) => void): () => void
 }
@@ -82,6 +84,10 @@ export class AddressTarget implements CallTarget {
   constructor(url: string, dialing: Dialing) {
     this.url = url
     this.#dialing = dialing
+  }
+
+  get retry(): RetryHost {
+    return this.#dialing.retry
   }
 
   call(

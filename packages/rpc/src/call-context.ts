@@ -12,6 +12,10 @@ export interface CallContext {
   readonly nodeId: string
   /** On the node's clock, in milliseconds; `undefined` for a notification or a call without end. */
   readonly deadline: number | undefined
+  /** The W3C trace context of the call, as the calling server said. */
+  readonly trace: string | undefined
+  /** The trace id in it: 32 hexadecimal digits. */
+  readonly traceId: string | undefined
   /** Fires when the caller cancels, its link closes, or the deadline passes. */
   readonly signal: AbortSignal
 }

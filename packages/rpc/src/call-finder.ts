@@ -3,7 +3,7 @@ import { RpcError, type RpcErrorCode } from './errors.ts'
 import { CALLER_BIT, exposeByClass, holderOf, type ExposedMethod } from './exposure.ts'
 import type { ExposedMethods } from './exposure.ts'
 import type { CallTopic, IncomingCall } from './incoming-call.ts'
-import type { Mailbox } from './mailbox.ts'
+import type { Turns } from './mailbox.ts'
 import type { Exposed, PeerHost, Served } from './peer-host.ts'
 import type { CallerKind } from './remote-types.ts'
 import { FLAG, MAX_NAME_BYTES, MAX_ROUTE_BYTES, MAX_ROUTES } from './wire.ts'
@@ -23,7 +23,7 @@ export interface Found {
   readonly target: object
   readonly holder: Record<string, unknown>
   readonly method: ExposedMethod
-  readonly mailbox: Mailbox<IncomingCall> | undefined
+  readonly mailbox: Turns<IncomingCall> | undefined
   readonly topic: CallTopic
 }
 
@@ -90,7 +90,8 @@ export class CallFinder {
     }
     if (isKnown && before.holder === holder && before.topic.entityId === entityId) return before
     const topic = { service: route.service, method: route.method, entityId }
-    const { mailbox } = source
+    const mailbox =
+      method.limit === undefined ? source.mailbox : this.#host.gated(method, source.mailbox)
     const found = { source, methods, target, holder, method, mailbox, topic }
     route.found = found
     return found

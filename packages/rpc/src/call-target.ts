@@ -1,4 +1,5 @@
 import type { CallFrame } from './incoming-call.ts'
+import type { RetryHost } from './retrying-target.ts'
 import type { Route } from './wire.ts'
 
 export interface CallOptions {
@@ -6,9 +7,22 @@ export interface CallOptions {
   readonly timeoutMs?: number
   /** Ends the call with `signal.reason` and tells the handler. */
   readonly signal?: AbortSignal
-  /** Running it twice does no harm, so it may be retried. */
-  readonly idempotent?: boolean
-  /** Larger goes first where calls wait. @defaultValue 0 */
+  /**
+   * How often a call is made again that was surely not executed: the link was lost before it left, nobody was there, or
+   * it was turned away as one too many. A whole number from 0 to 100. @defaultValue 0; 2 for idempotent methods
+   */
+  readonly retries?: number
+  /**
+   * Running it twice does no harm, so it is made again also when the link was lost and nobody knows. `true`, or the methods
+   * of which that is true: a class can keep the list, as `static readonly idempotent`. @defaultValue false
+   */
+  readonly idempotent?: boolean | readonly string[]
+  /**
+   * What a call does when the link is behind or the other end has too much to do: `fail` with `RPC_OVERLOADED`, or `wait`
+   * and try again until its deadline. @defaultValue 'fail'
+   */
+  readonly whenFull?: 'fail' | 'wait'
+  /** Larger goes first where calls wait at a server: a whole number from -128 to 127. From players it is ignored. @defaultValue 0 */
   readonly priority?: number
 }
 
@@ -16,10 +30,16 @@ export interface CallOptions {
 export interface SentOptions extends CallOptions {
   /** The handler that makes the call, or that none does. @defaultValue the one that is behind what runs now */
   readonly from?: CallFrame | null
+  /** W3C trace context: `traceparent`, and after a line break `tracestate`. */
+  readonly trace?: string | undefined
 }
 
 /** Where the calls of a remote go: a link, or an address that is dialled when needed. */
 export interface CallTarget {
+  /** There when calls can be made again. */
+  readonly retry?: RetryHost | undefined
+  /** What a wrapper sends its calls on to. */
+  readonly inner?: CallTarget
   call(
     route: Route,
     entity: Uint8Array | undefined,

@@ -7,15 +7,37 @@ import { preScan } from './pre-scan.ts'
 /** msgpackr keeps the header's room in the low byte of its options. */
 const MAX_RESERVED = 0xff
 
+/** There is a function, which may be a remote, in what was to be encoded. */
+export class FunctionFound extends TypeError {
+  constructor() {
+    super('functions and remotes cannot be sent')
+  }
+}
+
+let functionValue: ((value: object) => unknown) | undefined
+
+/** Encodes with something to send in the place of functions. */
+export function encodeFunctionsBy<T>(valueOf: (value: object) => unknown, encode: () => T): T {
+  const before = functionValue
+  functionValue = valueOf
+  try {
+    return encode()
+  } finally {
+    functionValue = before
+  }
+}
+
 const options = {
   useRecords: false,
   mapsAsObjects: true,
   variableMapSize: true,
   moreTypes: true,
   copyBuffers: true,
-  writeFunction: (): never => {
-    throw new TypeError('functions and remotes cannot be sent')
-  },
+  // The declaration leaves out that it is given the function.
+  writeFunction: ((value: object): unknown => {
+    if (functionValue === undefined) throw new FunctionFound()
+    return functionValue(value)
+  }) as () => unknown,
 } as const
 
 const packr = new Packr(options)

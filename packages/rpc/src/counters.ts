@@ -8,6 +8,7 @@ export class Counters {
   lost = 0
   deadlocks = 0
   lateReplies = 0
+  retries = 0
   refusedForbidden = 0
   refusedUnknown = 0
   refusedMalformed = 0

@@ -1,4 +1,5 @@
 import type { ArgumentsSchema } from './standard-schema.ts'
+import type { MethodLimit } from './method-gate.ts'
 import type { CallerKind } from './remote-types.ts'
 
 /** One callable method: where it is inside its target, and who may call it. */
@@ -10,6 +11,7 @@ export interface ExposedMethod {
   readonly callers: number
   /** For the arguments of callers that are no servers. */
   readonly schema: ArgumentsSchema | undefined
+  readonly limit: MethodLimit | undefined
   /** Calls in a row whose result was no promise. */
   syncRuns: number
 }
@@ -24,12 +26,14 @@ interface Tables {
   readonly name?: string
   readonly rpc?: Table
   readonly validate?: Table
+  readonly limits?: Table
   readonly components?: Readonly<Record<string, Tables & { readonly prototype?: object }>>
 }
 
 interface Compiled {
   readonly rpc: unknown
   readonly validate: unknown
+  readonly limits: unknown
   readonly components: unknown
   readonly methods: ExposedMethods
 }
@@ -47,11 +51,12 @@ export function exposeByClass(target: object): ExposedMethods {
   const type = target.constructor as (Tables & object) | undefined
   if (type === undefined) throw new TypeError('the object has no class: give a table')
   const known = compiled.get(type)
-  const { rpc, validate, components } = type
+  const { rpc, validate, limits, components } = type
   if (
     known !== undefined &&
     known.rpc === rpc &&
     known.validate === validate &&
+    known.limits === limits &&
     known.components === components
   ) {
     return known.methods
@@ -61,15 +66,14 @@ export function exposeByClass(target: object): ExposedMethods {
   if (methods.size === 0) {
     throw new TypeError(`${type.name ?? 'the object'} has no rpc table: nothing to expose`)
   }
-  compiled.set(type, { rpc, validate, components, methods })
+  compiled.set(type, { rpc, validate, limits, components, methods })
   return methods
 }
 
 /** The methods of an object by a table given for it. @throws TypeError as {@link exposeByClass} does. */
 export function exposeByTable(target: object, table: object, name: string): ExposedMethods {
   const methods = new Map<string, ExposedMethod>()
-  const { validate } = (target.constructor ?? {}) as Tables
-  addTable(methods, table as Table, validate, target, [], name)
+  addTable(methods, table as Table, (target.constructor ?? {}) as Tables, target, [], name)
   return methods
 }
 
@@ -98,7 +102,7 @@ function addClass(
   if (path.length > MAX_COMPONENT_DEPTH) {
     throw new TypeError(`${where}: components nest deeper than ${MAX_COMPONENT_DEPTH}`)
   }
-  if (type.rpc !== undefined) addTable(methods, type.rpc, type.validate, holder, path, where)
+  if (type.rpc !== undefined) addTable(methods, type.rpc, type, holder, path, where)
   for (const [name, part] of Object.entries(type.components ?? {})) {
     if (part.rpc === undefined && part.components === undefined) continue
     checkName(name, where)
@@ -112,7 +116,7 @@ function addClass(
 function addTable(
   methods: Map<string, ExposedMethod>,
   table: Table,
-  schemas: Table | undefined,
+  { validate: schemas, limits }: Tables,
   holder: object | undefined,
   path: readonly string[],
   where: string,
@@ -128,6 +132,7 @@ function addTable(
       name,
       callers: callerBits(callers, where, name),
       schema: schemaOf(schemas, where, name),
+      limit: limitOf(limits, where, name),
       syncRuns: 0,
     })
   }
@@ -147,6 +152,19 @@ function schemaOf(
     throw new TypeError(`${where}.validate gives "${name}" what is no Standard Schema`)
   }
   return schema as ArgumentsSchema
+}
+
+function limitOf(limits: Table | undefined, where: string, name: string): MethodLimit | undefined {
+  const limit =
+    limits !== undefined && Object.hasOwn(limits, name)
+      ? (limits[name] as MethodLimit | undefined)
+      : undefined
+  if (limit === undefined) return undefined
+  const { running, waiting = 0 } = limit
+  if (!(Number.isInteger(running) && running >= 1 && Number.isInteger(waiting) && waiting >= 0)) {
+    throw new TypeError(`${where}.limits gives "${name}" no whole numbers, running from 1`)
+  }
+  return limit
 }
 
 /** Names no table may open: what every object has, and what would make a remote a promise. */

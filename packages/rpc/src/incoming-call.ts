@@ -3,7 +3,8 @@ import { extend, NO_CHAIN, type Chain } from './chain.ts'
 import type { Asked, Probe } from './deadlock-watch.ts'
 import { Timed } from './deadline-wheel.ts'
 import { RpcError } from './errors.ts'
-import type { Mailbox, MailboxCall } from './mailbox.ts'
+import type { MailboxCall, Turns } from './mailbox.ts'
+import type { ArgumentStream } from './passing.ts'
 import type { RpcPeer } from './peer.ts'
 import type { PeerHost } from './peer-host.ts'
 import type { CallerKind } from './remote-types.ts'
@@ -40,13 +41,21 @@ export class IncomingCall extends Timed implements CallContext, CallFrame, Mailb
   readonly #deadline: number | undefined
   readonly chain: Chain
   /** The one it runs or waits in. */
-  mailbox: Mailbox<IncomingCall> | undefined
+  mailbox: Turns<IncomingCall> | undefined
   waiting: Waiting | undefined
+  /** Larger goes first where calls wait. */
+  priority = 0
+  /** The trace it belongs to, as the calling server said. */
+  trace: string | undefined
   /** The last probe that went through it. */
   probedBy: Probe | undefined
   readonly #topic: CallTopic
   #frameId = 0
   #asked: Set<Asked> | undefined
+  /** Its handler has been entered, and not only interceptors before it. */
+  hasBegun = true
+  /** Among its arguments. */
+  streams: readonly ArgumentStream[] | undefined
   isUnfollowed = false
   /** It counts as unfinished. */
   isCounted = false
@@ -105,6 +114,14 @@ export class IncomingCall extends Timed implements CallContext, CallFrame, Mailb
     return this.#controller.signal
   }
 
+  get topic(): CallTopic {
+    return this.#topic
+  }
+
+  get traceId(): string | undefined {
+    return /^[\da-f]{2}-([\da-f]{32})-/.exec(this.trace ?? '')?.[1]
+  }
+
   get chainOn(): Chain {
     if (this.#isFinished) return NO_CHAIN
     return this.mailbox === undefined ? this.chain : extend(this.chain, this.frameId)
@@ -142,6 +159,13 @@ export class IncomingCall extends Timed implements CallContext, CallFrame, Mailb
     this.#ended ??= reason
     this.#host.wheel.remove(this)
     this.#controller?.abort(this.#ended)
+  }
+
+  /** Nobody reads the streams among its arguments that are not being read by now. */
+  dropStreams(): void {
+    if (this.streams === undefined) return
+    for (const stream of this.streams) stream.drop()
+    this.streams = undefined
   }
 
   /** The handler is over. */

@@ -1,6 +1,7 @@
 import type { ByteReader } from './byte-reader.ts'
 import { CallFinder, refusal, type Found, type IncomingRoute } from './call-finder.ts'
-import { decodeExtras, NO_CHAIN, type Chain } from './chain.ts'
+import { NO_CHAIN } from './chain.ts'
+import { decodeExtras } from './extras.ts'
 import type { BodyDecoder } from './codec.ts'
 import { errorReply } from './error-reply.ts'
 import { RpcError } from './errors.ts'
@@ -8,6 +9,7 @@ import { IncomingCall, type CallTopic } from './incoming-call.ts'
 import type { Link } from './link.ts'
 import { MailboxTurns } from './mailbox-turns.ts'
 import { OutgoingStreams } from './outgoing-streams.ts'
+import type { Passing } from './passing.ts'
 import type { RpcPeer } from './peer.ts'
 import type { Exposed, PeerHost } from './peer-host.ts'
 import { Replies } from './replies.ts'
@@ -27,6 +29,7 @@ export class IncomingCalls {
   readonly #replies: Replies
   readonly #streams: OutgoingStreams
   readonly #running = new Map<number, IncomingCall>()
+  readonly #passing: Passing | undefined
   #runningCount = 0
 
   constructor(
@@ -35,19 +38,27 @@ export class IncomingCalls {
     link: Link,
     decoder: BodyDecoder,
     maxMessageBytes: number,
+    passing: Passing | undefined,
   ) {
+    this.#passing = passing
     const { caller } = peer
     this.#peer = peer
     this.#host = host
     this.#decoder = decoder
     this.#finder = new CallFinder(host, caller)
-    this.#replies = new Replies(host, link, caller, maxMessageBytes)
-    this.#streams = new OutgoingStreams(host, link, caller, maxMessageBytes)
-    this.#maxRunning = caller === 'player' ? host.maxRunningPerPlayer : Infinity
+    this.#replies = new Replies(host, link, caller, maxMessageBytes, passing)
+    this.#streams = new OutgoingStreams(host, link, caller, maxMessageBytes, passing)
+    this.#maxRunning = caller === 'player' ? host.maxRunningPerPlayer : host.maxRunningPerServer
     this.#turns = new MailboxTurns(host, {
       begin: (call) => this.#count(call),
-      withdrawn: (call) => this.#uncount(call),
-      refuse: (call, error) => this.#replies.refuse(call.id, error),
+      withdrawn: (call) => {
+        call.dropStreams()
+        this.#uncount(call)
+      },
+      refuse: (call, error) => {
+        call.dropStreams()
+        this.#replies.refuse(call.id, error)
+      },
       run: (call, found, args) => {
         if (this.#askHook(call.id, found.topic)) this.#dispatch(call, found, args)
         else this.#over(call)
@@ -107,8 +118,9 @@ export class IncomingCalls {
   onCredit(reader: ByteReader): boolean {
     const id = reader.u32()
     const items = reader.varint()
+    const bytes = reader.varint()
     if (!reader.isDone) return false
-    this.#streams.grant(id, items)
+    this.#streams.grant(id, items, bytes)
     return true
   }
 
@@ -145,14 +157,26 @@ export class IncomingCalls {
       this.#replies.refuse(id, new RpcError('RPC_BAD_ARGUMENTS', (error as Error).message))
       return true
     }
+    const streams = this.#passing?.takeStreams()
     if (!Array.isArray(args)) return false
     const { schema } = found.method
     if (schema !== undefined && this.#peer.caller !== 'server') {
       args = this.#validated(id, found.topic, schema, args)
-      if (args === undefined) return true
+      if (args === undefined) {
+        for (const stream of streams ?? []) stream.drop()
+        return true
+      }
     }
-    const chain = extras === undefined ? NO_CHAIN : this.#chainOf(extras)
+    // Only servers say truly who waits for whom, and what comes first.
+    const said =
+      extras === undefined || this.#peer.caller !== 'server' ? undefined : decodeExtras(extras)
+    const chain = said?.chain ?? NO_CHAIN
     const call = new IncomingCall(this.#peer, this.#host, id, deadline, chain, found.topic)
+    if (said !== undefined) {
+      call.priority = said.priority
+      call.trace = said.trace
+    }
+    call.streams = streams
     if (this.#turns.enter(call, found, args)) this.#dispatch(call, found, args)
     return true
   }
@@ -192,11 +216,6 @@ export class IncomingCalls {
     return undefined
   }
 
-  /** Only servers say truly who waits for whom. */
-  #chainOf(extras: Uint8Array): Chain {
-    return this.#peer.caller === 'server' ? decodeExtras(extras) : NO_CHAIN
-  }
-
   /** @returns Whether the call may go on; otherwise it has been refused. */
   #askHook(id: number, { service, method, entityId }: CallTopic): boolean {
     const { beforeDispatch } = this.#host
@@ -217,7 +236,7 @@ export class IncomingCalls {
   #dispatch(call: IncomingCall, found: Found, args: unknown[]): void {
     let result: unknown
     try {
-      result = runHandler(call, found, args)
+      result = runHandler(call, found, args, this.#host.aroundHandler)
     } catch (error) {
       this.#fail(call, found, error)
       return
@@ -244,7 +263,7 @@ export class IncomingCalls {
 
   #fail(call: IncomingCall, { method }: Found, error: unknown): void {
     call.finish()
-    this.#replies.fail(call.id, method.name, error)
+    this.#replies.fail(call.id, method.name, error, call.hasBegun ? 'yes' : 'no')
     this.#over(call)
   }
 
@@ -270,6 +289,7 @@ export class IncomingCalls {
   #over(call: IncomingCall): void {
     call.finish()
     this.#uncount(call)
+    if (call.streams !== undefined && !this.#streams.isOpen(call)) call.dropStreams()
     call.mailbox?.leave(call)
   }
 }

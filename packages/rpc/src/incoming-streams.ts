@@ -55,7 +55,7 @@ export class IncomingStreams {
       stream.end({ reason: signal?.reason })
     }
     const stream = new RemoteStream({
-      grant: (items) => void this.#link.send(encodeCredit(id, items)),
+      grant: (items, bytes) => void this.#link.send(encodeCredit(id, items, bytes)),
       cancel: () => this.#cancel(id),
       closed: () => {
         this.#open.delete(id)
@@ -84,7 +84,7 @@ export class IncomingStreams {
       stream.end({ reason: new RpcError('RPC_BAD_REPLY', text, { executed: 'yes', cause }) })
       return true
     }
-    return stream.push(value)
+    return stream.push(value, reader.end - reader.at)
   }
 
   /** @returns Whether the frame was well-formed. */

@@ -1,7 +1,7 @@
 import type { CallContext } from './call-context.ts'
 import { NO_CHAIN, type Chain } from './chain.ts'
 import type { CallFrame, IncomingCall } from './incoming-call.ts'
-import type { Mailbox, MailboxCall } from './mailbox.ts'
+import type { MailboxCall, Turns } from './mailbox.ts'
 
 type Whole = CallContext & CallFrame
 
@@ -12,7 +12,8 @@ type Whole = CallContext & CallFrame
 export abstract class LightCall implements MailboxCall {
   readonly frameId: number = 0
   readonly chain: Chain = NO_CHAIN
-  mailbox: Mailbox<IncomingCall> | undefined
+  readonly priority: number = 0
+  mailbox: Turns<IncomingCall> | undefined
   /** What was the current call before. */
   outer: Whole | LightCall | undefined
   whole: (Whole & IncomingCall) | undefined

@@ -1,11 +1,4 @@
-import {
-  callHere,
-  enterCall,
-  enterLight,
-  frameHere,
-  leaveLight,
-  type CallContext,
-} from './call-context.ts'
+import { callHere, enterLight, frameHere, leaveLight, type CallContext } from './call-context.ts'
 import { callStorage } from './call-storage.ts'
 import { timeoutOf, type CallTarget, type SentOptions } from './call-target.ts'
 import { NO_CHAIN } from './chain.ts'
@@ -15,14 +8,17 @@ import { RpcError, type RpcErrorCode } from './errors.ts'
 import { exposeByClass, holderOf, type ExposedMethod } from './exposure.ts'
 import type { CallFrame, IncomingCall } from './incoming-call.ts'
 import { LightCall } from './light-call.ts'
+import { priorityOf } from './extras.ts'
 import { SERVER_MESSAGE_BYTES } from './limits.ts'
 import { LocalCall } from './local-call.ts'
 import { LocalStream } from './local-stream.ts'
 import { LoopLink } from './loop-link.ts'
-import type { Mailbox } from './mailbox.ts'
+import type { Turns } from './mailbox.ts'
 import type { NodeHost } from './node-host.ts'
 import { makePeer, type RpcPeer } from './peer.ts'
 import type { Dispatch, Exposed, Served } from './peer-host.ts'
+import type { RetryHost } from './retrying-target.ts'
+import { isPromised, runHandler, SYNC_RUNS } from './run-handler.ts'
 import { isStream } from './stream-source.ts'
 import type { Route } from './wire.ts'
 
@@ -33,7 +29,7 @@ interface Found {
   readonly target: object
   readonly holder: Record<string, unknown>
   readonly method: ExposedMethod
-  readonly mailbox: Mailbox<IncomingCall> | undefined
+  readonly mailbox: Turns<IncomingCall> | undefined
 }
 
 /** Where a route led, so that the next call by it need not look again. */
@@ -54,6 +50,8 @@ type Outer = (CallContext & CallFrame) | undefined
 
 class PlannedCall extends LightCall {
   plan: Plan | undefined
+  /** What was followed before its handler. */
+  #around: CallFrame | undefined
   readonly #make: (plan: Plan, outer: Outer) => LocalCall
 
   constructor(make: (plan: Plan, outer: Outer) => LocalCall) {
@@ -62,18 +60,21 @@ class PlannedCall extends LightCall {
   }
 
   protected override make(outer: Outer): LocalCall {
+    this.#around = callStorage?.getStore()
     return this.#make(this.plan!, outer)
+  }
+
+  /** Its handler is done: what was followed before it is followed again. */
+  unfollow(): void {
+    const { whole } = this
+    if (whole === undefined) return
+    if (!whole.isUnfollowed) callStorage?.enterWith(this.#around)
+    whole.isUnfollowed = false
   }
 }
 
 /** Calls inside calls run on one another's stack so deep; those after them run later, in order. */
 const MAX_DEPTH = 32
-/**
- * Following a handler over its awaits costs as much as the rest of a call. One that has always had its result at once
- * has no awaits to follow; should it give a promise one day, that call alone is followed to its first `await`.
- */
-const SURELY_SYNC = 100
-const NEVER_SYNC = -Infinity
 /** As for calls that come over a link. */
 const MAX_NOTICE_MS = 100
 const NOTICE_SHARE = 0.1
@@ -99,6 +100,10 @@ export class LocalCalls implements CallTarget {
 
   constructor(host: NodeHost) {
     this.#host = host
+  }
+
+  get retry(): RetryHost {
+    return this.#host.retry
   }
 
   call(
@@ -129,8 +134,10 @@ export class LocalCalls implements CallTarget {
     if (signal?.aborted) return Promise.reject(signal.reason as Error)
     const until = callHere()?.deadline
     let timeoutMs: number
+    let priority: number
     try {
       timeoutMs = timeoutOf(options, host.defaultTimeoutMs)
+      priority = priorityOf(options?.priority)
       this.#checkReady(route, until)
     } catch (error) {
       return Promise.reject(error as Error)
@@ -151,6 +158,8 @@ export class LocalCalls implements CallTarget {
       signal,
     )
     call.from = from
+    call.priority = priority
+    call.trace = options?.trace
     host.counters.callsSent += 1
     host.counters.callsReceived += 1
     this.#begin(call, route, entityId, args)
@@ -173,10 +182,10 @@ export class LocalCalls implements CallTarget {
   /** Whether the call leads where the one before did, and nothing but its handler stands between it and its answer. */
   #isFast(plan: Plan, entity: Uint8Array | undefined): boolean {
     const host = this.#host
-    if (this.isClosed || host.isDraining) return false
+    if (this.isClosed || host.isDraining || host.aroundHandler !== undefined) return false
     if (this.#depth >= MAX_DEPTH || this.#later.length > 0) return false
     const { method, exposed, type } = plan
-    if (method.syncRuns < SURELY_SYNC || plan.entity !== entity) return false
+    if (method.syncRuns < SYNC_RUNS || plan.entity !== entity) return false
     if (type.rpc !== plan.rpc || type.components !== plan.components) return false
     const { mailbox } = exposed
     if (mailbox !== undefined && !mailbox.isIdle) return false
@@ -189,7 +198,8 @@ export class LocalCalls implements CallTarget {
   #planOf(route: Route, entity: Uint8Array | undefined): Plan | undefined {
     const entityId = this.#idOf(entity)
     const found = this.#find(route, entityId)
-    if (found instanceof RpcError || found.method.syncRuns < SURELY_SYNC) return undefined
+    if (found instanceof RpcError || found.method.syncRuns < SYNC_RUNS) return undefined
+    if (found.method.limit !== undefined) return undefined
     const { record: exposed, method } = found
     const type = exposed.target.constructor as Plan['type']
     const { rpc, components } = type
@@ -231,6 +241,8 @@ export class LocalCalls implements CallTarget {
       undefined,
     )
     call.from = from
+    // As for other calls that are not followed: one that its handler makes makes it known.
+    call.isUnfollowed = callStorage !== undefined
     return call
   }
 
@@ -265,6 +277,7 @@ export class LocalCalls implements CallTarget {
     } finally {
       this.#depth -= 1
       leaveLight(light)
+      light.unfollow()
     }
     if (light.whole === undefined && failure === undefined && isPlain(result)) {
       mailbox?.leave(light as unknown as IncomingCall)
@@ -449,7 +462,8 @@ export class LocalCalls implements CallTarget {
       counters.refusedUnknown += 1
       return refusal('RPC_UNKNOWN_METHOD', route, 'the object has no such part now')
     }
-    return { record, target, holder, method, mailbox }
+    const turns = method.limit === undefined ? mailbox : host.gated(method, mailbox)
+    return { record, target, holder, method, mailbox: turns }
   }
 
   #askHook(call: LocalCall, route: Route, entityId: string | undefined): boolean {
@@ -570,7 +584,7 @@ export class LocalCalls implements CallTarget {
     let result: unknown
     try {
       this.#depth += 1
-      result = this.#run(call, holder[method.name] as Handler, holder, method, args)
+      result = runHandler(call, { holder, method }, args, this.#host.aroundHandler)
     } catch (error) {
       this.#fail(call, method, error)
       this.#over(call)
@@ -582,37 +596,12 @@ export class LocalCalls implements CallTarget {
   }
 
   #conclude(call: LocalCall, method: ExposedMethod, result: unknown): void {
-    if (isThenable(result)) {
-      method.syncRuns = NEVER_SYNC
+    if (isPromised(method, result)) {
       this.#await(call, method, result)
       return
     }
-    method.syncRuns += 1
     this.#answer(call, result)
     this.#over(call)
-  }
-
-  #run(
-    call: LocalCall,
-    handler: Handler,
-    holder: object,
-    method: ExposedMethod,
-    args: readonly unknown[],
-  ): unknown {
-    const before = enterCall(call)
-    try {
-      const frame = call.mailbox !== undefined || call.chain.length > 0 ? call : undefined
-      if (
-        callStorage === undefined ||
-        method.syncRuns >= SURELY_SYNC ||
-        callStorage.getStore() === frame
-      ) {
-        return handler.apply(holder, args as unknown[])
-      }
-      return callStorage.run(frame, () => handler.apply(holder, args as unknown[]))
-    } finally {
-      enterCall(before)
-    }
   }
 
   #await(call: LocalCall, method: ExposedMethod, result: PromiseLike<unknown>): void {
@@ -665,7 +654,11 @@ export class LocalCalls implements CallTarget {
     if (call.id === 0 || code === 'RPC_INTERNAL') {
       this.#host.logger.warn('rpc handler failed', { method: method.name, error })
     }
-    const failure = new RpcError(code, message, { executed: 'yes', data, cause: error })
+    const failure = new RpcError(code, message, {
+      executed: call.hasBegun ? 'yes' : 'no',
+      data,
+      cause: error,
+    })
     if (!call.isSettled) this.#settle(call, true, failure)
     else if (call.id !== 0) this.#host.counters.lateReplies += 1
   }

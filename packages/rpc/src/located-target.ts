@@ -5,6 +5,7 @@ import type { Clock } from './clock.ts'
 import type { LocalCalls } from './local-calls.ts'
 import type { EntityRef } from './entity-ref.ts'
 import { RpcError } from './errors.ts'
+import type { RetryHost } from './retrying-target.ts'
 import { nameOf, type Route } from './wire.ts'
 
 /**
@@ -36,6 +37,7 @@ interface Places {
   readonly here: (entityId: string) => LocalCalls | undefined
   readonly clock: Clock
   readonly defaultTimeoutMs: number
+  readonly retry: RetryHost
 }
 
 /**
@@ -43,12 +45,16 @@ interface Places {
  * again, and follows when the answer is another address; all within its one deadline.
  */
 export class LocatedTarget implements CallTarget {
-  readonly #ref: EntityRef
+  readonly ref: EntityRef
   readonly #places: Places
 
   constructor(ref: EntityRef, places: Places) {
-    this.#ref = ref
+    this.ref = ref
     this.#places = places
+  }
+
+  get retry(): RetryHost {
+    return this.#places.retry
   }
 
   call(
@@ -57,7 +63,7 @@ export class LocatedTarget implements CallTarget {
     args: readonly unknown[],
     options: SentOptions | undefined,
   ): Promise<unknown> {
-    const here = this.#places.here(this.#ref.id)
+    const here = this.#places.here(this.ref.id)
     if (here === undefined) return this.#follow(route, entity, args, options)
     const { clock, defaultTimeoutMs } = this.#places
     const answer = here.call(route, entity, args, options)
@@ -90,12 +96,12 @@ export class LocatedTarget implements CallTarget {
     let url = typeof place === 'object' ? await place : place
     for (let moves = 0; ; moves += 1) {
       if (url === undefined) {
-        const text = `${nameOf(route)}: nobody knows where ${this.#ref.id} is`
+        const text = `${nameOf(route)}: nobody knows where ${this.ref.id} is`
         throw new RpcError('RPC_UNKNOWN_ENTITY', text)
       }
       const timeoutMs = until - clock.now()
       if (timeoutMs <= 0) {
-        const text = `${nameOf(route)}: ${this.#ref.id} was not found in time`
+        const text = `${nameOf(route)}: ${this.ref.id} was not found in time`
         throw new RpcError('RPC_TIMEOUT', text)
       }
       try {
@@ -116,7 +122,7 @@ export class LocatedTarget implements CallTarget {
     unreliable: boolean,
   ): boolean {
     const { at, here } = this.#places
-    const local = here(this.#ref.id)
+    const local = here(this.ref.id)
     if (local !== undefined) return local.notify(route, entity, args)
     const place = this.#place()
     if (place === undefined) return false
@@ -130,14 +136,14 @@ export class LocatedTarget implements CallTarget {
 
   #place(): string | undefined | Promise<string | undefined> {
     const { locate } = this.#places
-    return locate === undefined ? this.#ref.url : locate(this.#ref)
+    return locate === undefined ? this.ref.url : locate(this.ref)
   }
 
   /** Undefined also when nobody can be asked: the failure that led here then tells more. */
   async #placeBut(wrong: string | undefined): Promise<string | undefined> {
     try {
       if (wrong === undefined) return await this.#place()
-      return await this.#places.locate?.(this.#ref, wrong)
+      return await this.#places.locate?.(this.ref, wrong)
     } catch {
       return undefined
     }

@@ -13,18 +13,39 @@ export interface MailboxCall {
   readonly frameId: number
   /** Who waits for it. */
   readonly chain: Chain
+  /** Larger goes first. */
+  readonly priority: number
   /** Its turn has come, after it waited. It is over when it says `leave`. */
   run(): void
 }
 
+/** What calls pass on their way to an object. */
+export interface Turns<C> {
+  readonly waiting: number
+  /** Nothing runs and nothing waits. */
+  readonly isIdle: boolean
+  /** `run` and `wait` oblige to `leave` or, while it waits, `withdraw`. */
+  enter(call: C, maxWaiting: number): 'run' | 'wait' | 'full'
+  /** The call is over: whose turn it is runs before this returns. */
+  leave(call: C): void
+  /** Takes a call out that waits. @returns Whether it did. */
+  withdraw(call: C): boolean
+  /** What has to end before a call that waits here may run. */
+  blockersOf(call: C): readonly C[]
+  /** Puts one running call in the place of another. */
+  replace(call: C, by: C): void
+}
+
 /**
- * One call at a time. Only a call that comes back from the running one may run inside it, and then it is the running
+ * One call at a time, the next one by priority, then in the order they came. Only a call that comes back from the running one may run inside it, and then it is the running
  * one: so a chain can return (A to B to A), one frame of it at a time.
  */
-export class Mailbox<C extends MailboxCall = MailboxCall> {
+export class Mailbox<C extends MailboxCall = MailboxCall> implements Turns<C> {
   /** What runs: the last one now, those before it wait for it or go on after it. */
   readonly #frames: C[] = []
   readonly #waiting = new Set<C>()
+  /** Calls that wait are not all equal. */
+  #hasPriorities = false
   #isTurning = false
 
   get waiting(): number {
@@ -38,6 +59,8 @@ export class Mailbox<C extends MailboxCall = MailboxCall> {
       return 'run'
     }
     if (this.#waiting.size >= maxWaiting) return 'full'
+    if (this.#waiting.size === 0) this.#hasPriorities = false
+    if (call.priority !== 0) this.#hasPriorities = true
     this.#waiting.add(call)
     return 'wait'
   }
@@ -93,10 +116,13 @@ export class Mailbox<C extends MailboxCall = MailboxCall> {
 
   #next(): C | undefined {
     const top = this.#frames.at(-1)
+    let best: C | undefined
     for (const call of this.#waiting) {
-      if (top === undefined || call.chain.includes(top.frameId)) return call
+      if (top !== undefined && !call.chain.includes(top.frameId)) continue
+      if (!this.#hasPriorities) return call
+      if (best === undefined || call.priority > best.priority) best = call
     }
-    return undefined
+    return best
   }
 }
 

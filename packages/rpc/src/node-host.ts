@@ -1,14 +1,22 @@
+import type { CallTarget } from './call-target.ts'
 import type { Clock } from './clock.ts'
 import { FrameIds } from './chain.ts'
 import { trustedDecoder, untrustedDecoder } from './codec.ts'
 import { Counters } from './counters.ts'
 import { DeadlockWatch } from './deadlock-watch.ts'
 import { DeadlineWheel } from './deadline-wheel.ts'
+import type { ExposedMethod } from './exposure.ts'
+import type { IncomingCall } from './incoming-call.ts'
 import type { Link } from './link.ts'
 import { silentLogger, type Logger } from './logger.ts'
+import type { Turns } from './mailbox.ts'
+import { GatedTurns, MethodGate } from './method-gate.ts'
 import { positive } from './options.ts'
+import type { Passing, PassingEnd } from './passing.ts'
 import { makePeer, type PeerFacts, type RpcPeer } from './peer.ts'
-import type { Dispatch, Exposed, PeerHost, Served } from './peer-host.ts'
+import type { AroundHandler, Dispatch, Exposed, PeerHost, Served } from './peer-host.ts'
+import type { Random } from './random.ts'
+import type { RetryHost } from './retrying-target.ts'
 import { TurnClock } from './turn-clock.ts'
 import { DECODE_LIMITS, DIALLED_DECODE_LIMITS, type DecodeLimits } from './decode-limits.ts'
 
@@ -19,6 +27,7 @@ interface NodeHostOptions {
   readonly defaultTimeoutMs?: number
   readonly maxPendingPerPeer?: number
   readonly maxRunningPerPlayer?: number
+  readonly maxRunningPerServer?: number
   readonly maxWaitingPerObject?: number
   readonly playerLimits?: Partial<DecodeLimits>
   readonly beforeDispatch?: (call: Dispatch) => void
@@ -39,13 +48,19 @@ export class NodeHost implements PeerHost {
   readonly defaultTimeoutMs: number
   readonly maxPending: number
   readonly maxRunningPerPlayer: number
+  readonly maxRunningPerServer: number
+  readonly retry: RetryHost
   readonly maxWaitingPerObject: number
   readonly name: string
   readonly frames: FrameIds
   readonly deadlocks: DeadlockWatch
   readonly beforeDispatch: ((call: Dispatch) => void) | undefined
+  passingFor: ((end: PassingEnd) => Passing) | undefined
+  aroundHandler: AroundHandler | undefined
+  intercept: ((target: CallTarget) => CallTarget) | undefined
   virtualLinkHandler: VirtualLinkHandler | undefined
   isDraining = false
+  readonly #gates = new WeakMap<ExposedMethod, MethodGate>()
   readonly #onClosed: (peer: RpcPeer) => void
 
   /** @param epoch - Tells this start of the node from the ones before. */
@@ -53,6 +68,7 @@ export class NodeHost implements PeerHost {
     epoch: string,
     options: NodeHostOptions,
     clock: Clock,
+    random: Random,
     onClosed: (peer: RpcPeer) => void,
   ) {
     this.name = options.id
@@ -65,6 +81,12 @@ export class NodeHost implements PeerHost {
     this.defaultTimeoutMs = positive('defaultTimeoutMs', options.defaultTimeoutMs ?? 3000)
     this.maxPending = positive('maxPendingPerPeer', options.maxPendingPerPeer ?? 1_000_000)
     this.maxRunningPerPlayer = positive('maxRunningPerPlayer', options.maxRunningPerPlayer ?? 256)
+    this.maxRunningPerServer =
+      options.maxRunningPerServer === undefined
+        ? Infinity
+        : positive('maxRunningPerServer', options.maxRunningPerServer)
+    const { counters, defaultTimeoutMs } = this
+    this.retry = { clock, random, counters, defaultTimeoutMs }
     this.maxWaitingPerObject = positive('maxWaitingPerObject', options.maxWaitingPerObject ?? 1024)
     this.beforeDispatch = options.beforeDispatch
     this.decoders = {
@@ -73,6 +95,15 @@ export class NodeHost implements PeerHost {
       player: untrustedDecoder({ ...DECODE_LIMITS, ...options.playerLimits }),
     }
     this.#onClosed = onClosed
+  }
+
+  gated(method: ExposedMethod, mailbox: Turns<IncomingCall> | undefined): Turns<IncomingCall> {
+    let gate = this.#gates.get(method)
+    if (gate === undefined) {
+      gate = new MethodGate(method.limit!)
+      this.#gates.set(method, gate)
+    }
+    return new GatedTurns(gate, mailbox)
   }
 
   adopt(link: Link, facts: PeerFacts): RpcPeer {

@@ -1,16 +1,20 @@
 import { callHere, frameHere } from './call-context.ts'
 import { timeoutOf, type CallTarget, type SentOptions } from './call-target.ts'
-import { encodeExtras, NO_CHAIN } from './chain.ts'
+import { NO_CHAIN, type Chain } from './chain.ts'
+import { encodeExtras, priorityOf } from './extras.ts'
 import { CallTable } from './call-table.ts'
-import type { BodyDecoder } from './codec.ts'
+import { FunctionFound, type BodyDecoder } from './codec.ts'
 import type { Probe } from './deadlock-watch.ts'
 import { RpcError } from './errors.ts'
 import { FrameSender, TooLarge } from './frame-sender.ts'
 import type { CallFrame } from './incoming-call.ts'
 import { dataOf, IncomingStreams } from './incoming-streams.ts'
 import type { Link } from './link.ts'
+import type { Passing } from './passing.ts'
 import type { PeerHost } from './peer-host.ts'
 import { PendingCall, TiedCall } from './pending-call.ts'
+import type { RetryHost } from './retrying-target.ts'
+import { isStream } from './stream-source.ts'
 import type { ByteReader } from './byte-reader.ts'
 import {
   decodeExecuted,
@@ -42,7 +46,9 @@ export class OutgoingCalls implements CallTarget {
   readonly #pending = new CallTable<PendingCall>()
   /** Of the calls that were answered with one. */
   readonly streams: IncomingStreams
-  readonly #isStream = (id: number): boolean => this.streams.has(id)
+  readonly #passing: Passing | undefined
+  readonly #isTaken = (id: number): boolean =>
+    this.streams.has(id) || this.#passing?.isSending(id) === true
   readonly #routes = new Map<string, number>()
   #routeBytes = 0
   #congested = false
@@ -54,7 +60,9 @@ export class OutgoingCalls implements CallTarget {
     decoder: BodyDecoder,
     maxMessageBytes: number,
     carriesChains: boolean,
+    passing: Passing | undefined,
   ) {
+    this.#passing = passing
     this.#host = host
     this.#carriesChains = carriesChains
     this.#link = link
@@ -69,11 +77,14 @@ export class OutgoingCalls implements CallTarget {
     args: readonly unknown[],
     options: SentOptions | undefined,
   ): Promise<unknown> {
+    if (this.#passing?.hasWork(args)) return this.#passing.call(route, entity, args, options)
     const host = this.#host
     const signal = options?.signal
     if (signal?.aborted) return Promise.reject(signal.reason as Error)
     let timeoutMs: number
+    let priority = 0
     try {
+      if (options?.priority !== undefined) priority = priorityOf(options.priority)
       timeoutMs = timeoutOf(options, host.defaultTimeoutMs)
       // A call made while handling a call ends with it.
       const until = callHere()?.deadline
@@ -84,11 +95,12 @@ export class OutgoingCalls implements CallTarget {
     }
 
     const pending = this.#pending
-    const id = pending.nextId(this.streams.size === 0 ? undefined : this.#isStream)
+    const id = this.nextId()
     const frame = this.#carriesChains ? frameOf(options) : undefined
     const chain = frame?.chainOn ?? NO_CHAIN
     const isInChain = chain.length > 0
-    const extras = isInChain ? encodeExtras(chain) : undefined
+    const extras =
+      options === undefined && !isInChain ? undefined : this.#extrasOf(chain, priority, options)
 
     let resolve!: (value: unknown) => void
     const promise = new Promise<unknown>((resolveIt) => {
@@ -108,9 +120,22 @@ export class OutgoingCalls implements CallTarget {
       host.counters.callsSent += 1
     } catch (error) {
       this.#remove(call)
-      call.reject(asEncodeError(route, error))
+      // A remote inside an argument: found only now, because looking for it would cost every call.
+      if (this.#passing !== undefined && error instanceof FunctionFound) {
+        call.resolve(this.#passing.call(route, entity, args, options))
+      } else call.reject(asEncodeError(route, error))
     }
     return promise
+  }
+
+  get retry(): RetryHost | undefined {
+    return this.#host.retry
+  }
+
+  /** A number for a call or a stream. */
+  nextId(): number {
+    const isAlone = this.streams.size === 0 && this.#passing?.isIdle !== false
+    return this.#pending.nextId(isAlone ? undefined : this.#isTaken)
   }
 
   notify(
@@ -119,6 +144,12 @@ export class OutgoingCalls implements CallTarget {
     args: readonly unknown[],
     unreliable: boolean,
   ): boolean {
+    if (this.#passing?.hasWork(args)) {
+      if (args.some(isStream)) {
+        throw new RpcError('RPC_BAD_ARGUMENTS', `${nameOf(route)}: a notification takes no streams`)
+      }
+      return this.#passing.encode(() => this.notify(route, entity, args, unreliable))
+    }
     const { counters } = this.#host
     if (this.#closed !== undefined || this.#isOverloaded()) {
       counters.droppedNotifies += 1
@@ -232,6 +263,14 @@ export class OutgoingCalls implements CallTarget {
       const text = `${nameOf(route)}: ${this.#link.remote} does not keep up, ${this.#pending.size} calls wait`
       throw new RpcError('RPC_OVERLOADED', text)
     }
+  }
+
+  #extrasOf(
+    chain: Chain,
+    priority: number,
+    options: SentOptions | undefined,
+  ): Uint8Array | undefined {
+    return this.#carriesChains ? encodeExtras(chain, priority, options?.trace) : undefined
   }
 
   #isOverloaded(): boolean {

@@ -5,6 +5,7 @@ import { RpcError } from './errors.ts'
 import type { ExposedMethod } from './exposure.ts'
 import type { IncomingCall } from './incoming-call.ts'
 import type { Link } from './link.ts'
+import type { Passing } from './passing.ts'
 import type { PeerHost } from './peer-host.ts'
 import type { CallerKind } from './remote-types.ts'
 import { StreamSource } from './stream-source.ts'
@@ -22,11 +23,19 @@ export class OutgoingStreams {
   readonly #link: Link
   readonly #caller: CallerKind
   readonly #maxMessageBytes: number
+  readonly #passing: Passing | undefined
   readonly #streams = new Map<number, OpenStream>()
   #isCongested = false
   #isClosed = false
 
-  constructor(host: PeerHost, link: Link, caller: CallerKind, maxMessageBytes: number) {
+  constructor(
+    host: PeerHost,
+    link: Link,
+    caller: CallerKind,
+    maxMessageBytes: number,
+    passing: Passing | undefined,
+  ) {
+    this.#passing = passing
     this.#host = host
     this.#link = link
     this.#caller = caller
@@ -37,8 +46,13 @@ export class OutgoingStreams {
     return this.#streams.size
   }
 
-  grant(id: number, items: number): void {
-    this.#streams.get(id)?.source.grant(items)
+  /** Whether the answer of the call is a stream that has not ended. */
+  isOpen(call: IncomingCall): boolean {
+    return this.#streams.get(call.id)?.call === call
+  }
+
+  grant(id: number, items: number, bytes: number): void {
+    this.#streams.get(id)?.source.grant(items, bytes)
   }
 
   /** Nobody reads it any more. Does nothing when there is no such stream. */
@@ -63,7 +77,11 @@ export class OutgoingStreams {
     const { id } = call
     const source = new StreamSource(result, {
       isReady: () => !this.#isCongested && !this.#isClosed,
-      item: (value) => this.#transmit(this.#itemFrame(id, value)),
+      item: (value) => {
+        const frame = this.#itemFrame(id, value)
+        this.#transmit(frame)
+        return frame.length - 5
+      },
       end: (error) => {
         this.#endStream(call)
         if (error === undefined) this.#transmit(encodeIdFrame(KIND.end, id))
@@ -90,6 +108,7 @@ export class OutgoingStreams {
   #endStream(call: IncomingCall): void {
     if (this.#streams.get(call.id)?.call !== call) return
     this.#streams.delete(call.id)
+    call.dropStreams()
     this.#host.counters.openStreams -= 1
   }
 
@@ -116,7 +135,8 @@ export class OutgoingStreams {
   #itemFrame(id: number, value: unknown): Uint8Array {
     let frame: Uint8Array
     try {
-      frame = encodeItem(id, value)
+      const encode = (): Uint8Array => encodeItem(id, value)
+      frame = this.#passing === undefined ? encode() : this.#passing.encode(encode)
     } catch (cause) {
       const text = `an item cannot be sent: ${(cause as Error).message}`
       throw new RpcError('RPC_BAD_REPLY', text, { cause })

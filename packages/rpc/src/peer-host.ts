@@ -1,15 +1,18 @@
+import type { CallTarget } from './call-target.ts'
 import type { Clock } from './clock.ts'
 import type { BodyDecoder } from './codec.ts'
 import type { Counters } from './counters.ts'
 import type { DeadlineWheel } from './deadline-wheel.ts'
-import type { ExposedMethods } from './exposure.ts'
+import type { ExposedMethod, ExposedMethods } from './exposure.ts'
 import type { Link } from './link.ts'
 import type { FrameIds } from './chain.ts'
 import type { DeadlockWatch } from './deadlock-watch.ts'
 import type { IncomingCall } from './incoming-call.ts'
-import type { Mailbox } from './mailbox.ts'
+import type { Turns } from './mailbox.ts'
 import type { Logger } from './logger.ts'
+import type { Passing, PassingEnd } from './passing.ts'
 import type { RpcPeer } from './peer.ts'
+import type { RetryHost } from './retrying-target.ts'
 import type { TurnClock } from './turn-clock.ts'
 import type { CallerKind } from './remote-types.ts'
 
@@ -30,11 +33,16 @@ export interface Exposed {
   readonly target: object
   readonly methods: ExposedMethods
   /** Absent when its calls may overlap. */
-  readonly mailbox: Mailbox<IncomingCall> | undefined
+  readonly mailbox: Turns<IncomingCall> | undefined
 }
 
 /** An entity that can be called by its id. */
 export type Served = Omit<Exposed, 'methods'>
+
+export type AroundHandler = (
+  call: IncomingCall,
+  handler: (...args: unknown[]) => unknown,
+) => (...args: unknown[]) => unknown
 
 /** By who sent the bytes: a proven server, a peer this node dialled itself, anybody. */
 interface Decoders {
@@ -61,11 +69,22 @@ export interface PeerHost {
   readonly defaultTimeoutMs: number
   readonly maxPending: number
   readonly maxRunningPerPlayer: number
+  readonly maxRunningPerServer: number
   /** Calls waiting in one mailbox. */
   readonly maxWaitingPerObject: number
   /** The node is stopping: calls are refused. */
   readonly isDraining: boolean
   readonly beforeDispatch: ((call: Dispatch) => void) | undefined
   readonly virtualLinkHandler: ((link: Link, meta: unknown, peer: RpcPeer) => void) | undefined
+  /** Makes what carries remotes and streams over a link; without it arguments are plain data. */
+  readonly passingFor: ((end: PassingEnd) => Passing) | undefined
+  /** Puts interceptors around a handler. */
+  readonly aroundHandler: AroundHandler | undefined
+  /** Puts interceptors before a target of calls. */
+  readonly intercept: ((target: CallTarget) => CallTarget) | undefined
+  /** For calls that are made again; without it none is. */
+  readonly retry: RetryHost | undefined
+  /** The way to an object's mailbox for calls of a method that has a limit. */
+  gated(method: ExposedMethod, mailbox: Turns<IncomingCall> | undefined): Turns<IncomingCall>
   onPeerClosed(peer: RpcPeer): void
 }

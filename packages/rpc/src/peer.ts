@@ -1,15 +1,17 @@
 import { ByteReader } from './byte-reader.ts'
+import type { CallTarget } from './call-target.ts'
 import { CLOSE } from './close-codes.ts'
 import { exposeIn } from './expose-in.ts'
 import { IncomingCalls } from './incoming-calls.ts'
 import { isInPlace } from './in-place-link.ts'
 import type { Link } from './link.ts'
 import { OutgoingCalls } from './outgoing-calls.ts'
+import type { Passing } from './passing.ts'
 import type { PeerHost } from './peer-host.ts'
 import { entityRemote, serviceRemote } from './remote.ts'
 import type { CallerKind, Ctor, Remote, RpcTable } from './remote-types.ts'
 import { VirtualLinks } from './virtual-links.ts'
-import { encodeIdFrame, KIND, KIND_MASK } from './wire.ts'
+import { encodeIdFrame, FLAG, KIND, KIND_MASK } from './wire.ts'
 
 /** What is known of the other end when RPC begins on a link. */
 export interface PeerFacts {
@@ -50,6 +52,7 @@ export class RpcPeer {
   readonly #outgoing: OutgoingCalls
   readonly #incoming: IncomingCalls
   readonly #virtual: VirtualLinks
+  readonly #passing: Passing | undefined
   readonly #closedListeners = new Set<(code: number, reason: string) => void>()
   #isOpen = true
   #isEnded = false
@@ -75,10 +78,16 @@ export class RpcPeer {
     this.#link = link
     this.#maxReceiveBytes = facts.maxReceiveBytes
     const { server, dialled, player } = host.decoders
-    const decoder = facts.caller === 'server' ? server : facts.isDialled ? dialled : player
+    const plain = facts.caller === 'server' ? server : facts.isDialled ? dialled : player
     const isServer = facts.caller === 'server'
-    this.#outgoing = new OutgoingCalls(host, link, decoder, facts.maxSendBytes, isServer)
-    this.#incoming = new IncomingCalls(this, host, link, decoder, facts.maxSendBytes)
+    const { maxSendBytes } = facts
+    const outgoing = (): OutgoingCalls => this.#outgoing
+    const passing = host.passingFor?.({ peer: this, link, decoder: plain, outgoing, maxSendBytes })
+    this.#passing = passing
+    const results = passing?.resultDecoder ?? plain
+    this.#outgoing = new OutgoingCalls(host, link, results, maxSendBytes, isServer, passing)
+    const decoder = passing?.decoder ?? plain
+    this.#incoming = new IncomingCalls(this, host, link, decoder, maxSendBytes, passing)
     this.#virtual = new VirtualLinks(this, host, link, decoder, facts.maxReceiveBytes)
     this.#lastHeardAt = host.clock.now()
     this.#pingSentAt = this.#lastHeardAt
@@ -100,12 +109,12 @@ export class RpcPeer {
 
   /** A service of the other end: of its node, or exposed on this link. */
   service<C extends Ctor, W extends CallerKind = 'server'>(name: string): Remote<C, W> {
-    return serviceRemote(this.#outgoing, name) as Remote<C, W>
+    return serviceRemote(this.#target(), name) as Remote<C, W>
   }
 
   /** An entity served at the other end. */
   entity<C extends Ctor>(id: string): Remote<C, 'server'> {
-    return entityRemote(this.#outgoing, id) as Remote<C, 'server'>
+    return entityRemote(this.#target(), id) as Remote<C, 'server'>
   }
 
   /**
@@ -138,6 +147,10 @@ export class RpcPeer {
     if (event !== 'closed') throw new TypeError(`RpcPeer has no event "${String(event)}"`)
     this.#closedListeners.add(listener)
     return () => void this.#closedListeners.delete(listener)
+  }
+
+  #target(): CallTarget {
+    return this.#host.intercept?.(this.#outgoing) ?? this.#outgoing
   }
 
   #checkLife(now: number, pingIntervalMs: number, silenceMs: number): void {
@@ -181,7 +194,8 @@ export class RpcPeer {
       case KIND.cancel: {
         const id = frame.u32()
         if (frame.bad) return false
-        this.#incoming.onCancel(id)
+        if ((flags & FLAG.up) === 0) this.#incoming.onCancel(id)
+        else this.#passing?.onCancel(id)
         return true
       }
       case KIND.route:
@@ -201,10 +215,13 @@ export class RpcPeer {
       case KIND.stream:
         return this.#outgoing.onStream(frame)
       case KIND.item:
+        if ((flags & FLAG.up) !== 0) return this.#passing?.onItem(frame) === true
         return this.#outgoing.streams.onItem(frame)
       case KIND.end:
+        if ((flags & FLAG.up) !== 0) return this.#passing?.onEnd(flags, frame) === true
         return this.#outgoing.streams.onEnd(flags, frame)
       case KIND.credit:
+        if ((flags & FLAG.up) !== 0) return this.#passing?.onCredit(frame) === true
         return this.#incoming.onCredit(frame)
       case KIND.probe:
         return this.#incoming.onProbe(frame)
@@ -220,6 +237,7 @@ export class RpcPeer {
   #drained(): void {
     this.#outgoing.onDrain()
     this.#incoming.onDrain()
+    this.#passing?.onDrain()
     this.#virtual.onDrain()
   }
 
@@ -234,6 +252,7 @@ export class RpcPeer {
     this.#isOpen = false
     this.#outgoing.close(why)
     this.#incoming.close(why)
+    this.#passing?.close(why)
   }
 
   #ended(code: number, reason: string): void {

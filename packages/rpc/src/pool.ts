@@ -9,6 +9,12 @@ export interface PoolOptions {
   readonly onError?: (error: unknown) => void
 }
 
+interface PoolRunOptions {
+  readonly signal?: AbortSignal
+  /** Larger goes first where runs wait. @defaultValue 0 */
+  readonly priority?: number
+}
+
 /** One pool: everything wrapped by it and run in it shares its limit and its queue. */
 export interface Pool {
   /** Wraps a function, or decorates a method: its calls run in this pool, in the order they are made. */
@@ -17,10 +23,7 @@ export interface Pool {
     context?: ClassMethodDecoratorContext<This, (this: This, ...args: Args) => Promise<R>>,
   ): (this: This, ...args: Args) => Promise<R>
   /** Runs one function. The signal takes it out of the queue; once it runs, ending early is its own work. */
-  run<R>(
-    fn: () => R | PromiseLike<R>,
-    options?: { readonly signal?: AbortSignal },
-  ): Promise<Awaited<R>>
+  run<R>(fn: () => R | PromiseLike<R>, options?: PoolRunOptions): Promise<Awaited<R>>
   readonly running: number
   readonly waiting: number
 }
@@ -42,12 +45,12 @@ export function pool(options: PoolOptions): Pool {
     fn: (this: This, ...args: Args) => Promise<R>,
   ): ((this: This, ...args: Args) => Promise<R>) =>
     function pooled(this: This, ...args: Args): Promise<R> {
-      return slots.run(() => fn.apply(this, args), undefined) as Promise<R>
+      return slots.run(() => fn.apply(this, args), undefined, 0) as Promise<R>
     }
   return Object.defineProperties(wrap, {
     run: {
-      value: <R>(fn: () => R | PromiseLike<R>, { signal }: { signal?: AbortSignal } = {}) =>
-        slots.run(fn, signal),
+      value: <R>(fn: () => R | PromiseLike<R>, { signal, priority = 0 }: PoolRunOptions = {}) =>
+        slots.run(fn, signal, priority),
     },
     running: { get: () => slots.running },
     waiting: { get: () => slots.waiting.size },
@@ -56,12 +59,14 @@ export function pool(options: PoolOptions): Pool {
 
 /** A call that waits for its turn. */
 interface Waiting {
+  readonly priority: number
   readonly start: () => void
 }
 
 class Slots {
   running = 0
   readonly waiting = new Set<Waiting>()
+  #hasPriorities = false
   readonly #limit: number
   readonly #queue: number
   readonly #onError: ((error: unknown) => void) | undefined
@@ -78,12 +83,16 @@ class Slots {
     this.#onError = onError
   }
 
-  run<R>(fn: () => R | PromiseLike<R>, signal: AbortSignal | undefined): Promise<Awaited<R>> {
+  run<R>(
+    fn: () => R | PromiseLike<R>,
+    signal: AbortSignal | undefined,
+    priority: number,
+  ): Promise<Awaited<R>> {
     const promise = new Promise<R>((resolve, reject) => {
       if (signal?.aborted) reject(signal.reason as Error)
       else if (this.running < this.#limit) this.#start(fn, resolve, reject)
       else if (this.waiting.size >= this.#queue) reject(this.#overloaded())
-      else this.#wait(fn, signal, resolve, reject)
+      else this.#wait(fn, signal, priority, resolve, reject)
     })
     // Whoever awaits it still sees the rejection; whoever forgot it is told by `onError`.
     promise.catch(() => {})
@@ -93,6 +102,7 @@ class Slots {
   #wait<R>(
     fn: () => R | PromiseLike<R>,
     signal: AbortSignal | undefined,
+    priority: number,
     resolve: (value: R) => void,
     reject: (error: unknown) => void,
   ): void {
@@ -101,11 +111,14 @@ class Slots {
       reject(signal?.reason)
     }
     const waiting: Waiting = {
+      priority,
       start: () => {
         signal?.removeEventListener('abort', leave)
         this.#start(fn, resolve, reject)
       },
     }
+    if (this.waiting.size === 0) this.#hasPriorities = false
+    if (priority !== 0) this.#hasPriorities = true
     this.waiting.add(waiting)
     signal?.addEventListener('abort', leave, { once: true })
   }
@@ -132,7 +145,11 @@ class Slots {
 
   #ended(): void {
     this.running -= 1
-    const [next] = this.waiting
+    let next: Waiting | undefined
+    for (const waiting of this.waiting) {
+      if (next === undefined || waiting.priority > next.priority) next = waiting
+      if (!this.#hasPriorities) break
+    }
     if (next === undefined) return
     this.waiting.delete(next)
     next.start()

@@ -5,7 +5,10 @@ const EXT_UNDEFINED = 0x00
 const EXT_BIGINT = 0x42
 const EXT_TYPED_ARRAY = 0x74
 const EXT_TIMESTAMP = 0xff
+const EXT_REMOTE = 0x52
+const EXT_STREAM = 0x53
 const MAX_BIGINT_BYTES = 64
+const MAX_REMOTE_BYTES = 1024
 /** Element sizes by msgpackr's type code: Int8 … BigUint64, then ArrayBuffer (16) and DataView (17). */
 const ELEMENT_BYTES = [1, 1, 1, 2, 2, 4, 4, 4, 8, 8, 8, 0, 0, 0, 0, 0, 1, 1]
 const PROTO = [95, 95, 112, 114, 111, 116, 111, 95, 95]
@@ -198,6 +201,10 @@ function checkExtension(
       return size === 4 || size === 8 || size === 12 ? undefined : 'a date of a wrong size'
     case EXT_BIGINT:
       return size <= MAX_BIGINT_BYTES ? undefined : 'a bigint too long'
+    case EXT_STREAM:
+      return size === 4 ? undefined : 'a malformed stream'
+    case EXT_REMOTE:
+      return size <= MAX_REMOTE_BYTES ? undefined : 'a remote too long'
     case EXT_TYPED_ARRAY: {
       if (size > limits.maxBinaryBytes) return 'binary too long'
       const element = ELEMENT_BYTES[bytes[at + 1]!] ?? 0

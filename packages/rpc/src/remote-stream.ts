@@ -1,15 +1,21 @@
 import { RpcError } from './errors.ts'
 
-/** Items the other end may send ahead of their reader. */
+/** What the other end may send ahead of its reader: items, and bytes of them. The last item may go beyond the bytes. */
 const WINDOW = 32
+const WINDOW_BYTES = 256 * 1024
 
 /** What a stream sends back along its link. */
 export interface StreamControl {
-  grant(items: number): void
+  grant(items: number, bytes: number): void
   /** The reader has lost interest. */
   cancel(): void
   /** It is over, however it ended. */
   closed(): void
+}
+
+interface Item {
+  readonly value: unknown
+  readonly bytes: number
 }
 
 interface Reader {
@@ -20,15 +26,20 @@ interface Reader {
 /** The reading end of a stream: asks for as many items as it has room for. It can be read once. */
 export class RemoteStream implements AsyncIterableIterator<unknown, undefined> {
   readonly #control: StreamControl
-  readonly #items: unknown[] = []
+  readonly #windowBytes: number
+  readonly #items: Item[] = []
   readonly #readers: Reader[] = []
-  /** Items the other end may still send. */
+  /** What the other end may still send. */
   #credit = 0
+  #creditBytes = 0
+  /** Of the items that wait for a reader. */
+  #waitingBytes = 0
   #isEnded = false
   #error: { readonly reason: unknown } | undefined
 
-  constructor(control: StreamControl) {
+  constructor(control: StreamControl, windowBytes: number = WINDOW_BYTES) {
     this.#control = control
+    this.#windowBytes = windowBytes
   }
 
   [Symbol.asyncIterator](): this {
@@ -37,7 +48,8 @@ export class RemoteStream implements AsyncIterableIterator<unknown, undefined> {
 
   next(): Promise<IteratorResult<unknown, undefined>> {
     if (this.#items.length > 0) {
-      const value = this.#items.shift()
+      const { value, bytes } = this.#items.shift()!
+      this.#waitingBytes -= bytes
       this.#refill()
       return Promise.resolve({ value, done: false })
     }
@@ -57,6 +69,7 @@ export class RemoteStream implements AsyncIterableIterator<unknown, undefined> {
   /** What has not been read is dropped, and the other end stops. */
   return(): Promise<IteratorResult<unknown, undefined>> {
     this.#items.length = 0
+    this.#waitingBytes = 0
     this.#error = undefined
     if (!this.#isEnded) {
       this.#control.cancel()
@@ -66,12 +79,15 @@ export class RemoteStream implements AsyncIterableIterator<unknown, undefined> {
   }
 
   /** @returns Whether the other end was allowed to send it. */
-  push(value: unknown): boolean {
-    if (this.#credit === 0) return false
+  push(value: unknown, bytes: number): boolean {
+    if (this.#credit === 0 || this.#creditBytes <= 0) return false
     this.#credit -= 1
+    this.#creditBytes -= bytes
     const reader = this.#readers.shift()
-    if (reader === undefined) this.#items.push(value)
-    else {
+    if (reader === undefined) {
+      this.#items.push({ value, bytes })
+      this.#waitingBytes += bytes
+    } else {
       reader.resolve({ value, done: false })
       this.#refill()
     }
@@ -90,10 +106,13 @@ export class RemoteStream implements AsyncIterableIterator<unknown, undefined> {
   }
 
   #refill(): void {
+    if (this.#isEnded) return
     const room = WINDOW - this.#credit - this.#items.length
-    if (this.#isEnded || room < WINDOW / 2) return
-    this.#credit += room
-    this.#control.grant(room)
+    const bytes = this.#windowBytes - this.#creditBytes - this.#waitingBytes
+    if (room < WINDOW / 2 && bytes < this.#windowBytes / 2) return
+    this.#credit += Math.max(0, room)
+    this.#creditBytes += Math.max(0, bytes)
+    this.#control.grant(Math.max(0, room), Math.max(0, bytes))
   }
 }
 

@@ -43,8 +43,16 @@ type IsPlain<A, D extends Depth> = A extends Method | symbol
         : true
       : false
 
+// A stream is an argument of its own, not a part of one.
+type IsArgument<A> =
+  NonNullable<A> extends AsyncIterable<infer T>
+    ? unknown extends A
+      ? true
+      : IsSendable<T>
+    : IsSendable<A>
+
 type SendableArgs<A extends readonly unknown[]> = false extends {
-  [I in keyof A]-?: IsSendable<A[I]>
+  [I in keyof A]-?: IsArgument<A[I]>
 }[number]
   ? [error: 'an argument of this method cannot be sent']
   : A

@@ -1,6 +1,7 @@
 import type { CallOptions, CallTarget } from './call-target.ts'
 import { isReservedName } from './exposure.ts'
 import { iterateResult } from './remote-stream.ts'
+import { asksForRetries, RetryingTarget } from './retrying-target.ts'
 import type { Notify } from './remote-types.ts'
 import { encodeEntityId, makeRoute } from './wire.ts'
 
@@ -14,6 +15,7 @@ interface Aim {
   readonly target: CallTarget
   readonly service: string
   readonly entity: Uint8Array | undefined
+  readonly entityId?: string
   readonly call: CallOptions | undefined
   readonly notify: NotifyOptions | undefined
 }
@@ -29,12 +31,29 @@ export function serviceRemote(target: CallTarget, service: string): object {
 
 export function entityRemote(target: CallTarget, id: string): object {
   const entity = encodeEntityId(id)
-  return remote({ target, service: '', entity, call: undefined, notify: undefined }, '')
+  return remote(
+    { target, service: '', entity, entityId: id, call: undefined, notify: undefined },
+    '',
+  )
 }
+
+/** What a remote stands for; `undefined` for anything else. */
+export const aimOf = (remote: object): { readonly aim: Aim; readonly path: string } | undefined =>
+  aims.get(remote)
+
+/** A component of a remote, by its path; the remote itself for an empty one. */
+export const memberOf = (from: object, path: string): object =>
+  path === '' ? from : remote(aims.get(from)!.aim, path)
 
 /** The same remote with options for its calls. */
 export function withCall<R extends object>(remote: R, options: CallOptions): R {
-  return redirect(remote, 'withCall', { call: options }) as R
+  const target = aims.get(remote)?.aim.target
+  const plain = target instanceof RetryingTarget ? target.inner : target
+  if (plain === undefined || !asksForRetries(options) || plain.retry === undefined) {
+    return redirect(remote, 'withCall', { call: options, ...(plain && { target: plain }) }) as R
+  }
+  const retrying = new RetryingTarget(plain, plain.retry, options)
+  return redirect(remote, 'withCall', { call: options, target: retrying }) as R
 }
 
 /** The same remote one way: its methods return at once whether the message was accepted for sending. */

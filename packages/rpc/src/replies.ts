@@ -1,7 +1,9 @@
+import { FunctionFound } from './codec.ts'
 import { errorReply } from './error-reply.ts'
 import type { Executed, RpcError } from './errors.ts'
 import { FrameSender } from './frame-sender.ts'
 import type { Link } from './link.ts'
+import type { Passing } from './passing.ts'
 import type { PeerHost } from './peer-host.ts'
 import type { CallerKind } from './remote-types.ts'
 import { encodeError, NOTIFY_ID } from './wire.ts'
@@ -13,9 +15,17 @@ export class Replies {
   readonly #caller: CallerKind
   readonly #maxMessageBytes: number
   readonly #sender: FrameSender
+  readonly #passing: Passing | undefined
   isClosed = false
 
-  constructor(host: PeerHost, link: Link, caller: CallerKind, maxMessageBytes: number) {
+  constructor(
+    host: PeerHost,
+    link: Link,
+    caller: CallerKind,
+    maxMessageBytes: number,
+    passing: Passing | undefined,
+  ) {
+    this.#passing = passing
     this.#host = host
     this.#link = link
     this.#caller = caller
@@ -27,7 +37,7 @@ export class Replies {
   answer(id: number, method: string, result: unknown): void {
     if (id === NOTIFY_ID || this.isClosed) return
     try {
-      this.#sender.reply(id, result)
+      this.#send(id, result)
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
       this.#host.logger.warn('rpc result cannot be sent', { method, reason })
@@ -36,14 +46,14 @@ export class Replies {
     }
   }
 
-  /** The handler has thrown. */
-  fail(id: number, method: string, error: unknown): void {
+  /** The handler has thrown. @param executed - Otherwise: what stands before it. */
+  fail(id: number, method: string, error: unknown, executed: Executed): void {
     const reply = errorReply(error, this.#caller)
     if (id === NOTIFY_ID || reply.code === 'RPC_INTERNAL') {
       this.#host.logger.warn('rpc handler failed', { method, error })
     }
     if (id !== NOTIFY_ID && !this.isClosed) {
-      this.#sendError(id, 'yes', reply.code, reply.message, reply.data)
+      this.#sendError(id, executed, reply.code, reply.message, reply.data)
     }
   }
 
@@ -55,6 +65,15 @@ export class Replies {
       return
     }
     this.#sendError(id, 'no', error.code, error.message, error.data)
+  }
+
+  #send(id: number, result: unknown): void {
+    try {
+      this.#sender.reply(id, result)
+    } catch (error) {
+      if (this.#passing === undefined || !(error instanceof FunctionFound)) throw error
+      this.#passing.encode(() => this.#sender.reply(id, result))
+    }
   }
 
   #sendError(id: number, executed: Executed, code: string, message: string, data: unknown): void {

@@ -1,5 +1,6 @@
 import { AddressTarget, type Dialing } from './address-target.ts'
 import { transportFor } from './address.ts'
+import type { CallTarget } from './call-target.ts'
 import { systemClock, type Clock } from './clock.ts'
 import { CLOSE } from './close-codes.ts'
 import type { ClusterAuth } from './cluster-auth.ts'
@@ -9,8 +10,11 @@ import { RpcError } from './errors.ts'
 import { exposeIn } from './expose-in.ts'
 import { exposeByClass } from './exposure.ts'
 import { messageBytesFor, SERVER_MESSAGE_BYTES } from './limits.ts'
+import { LinkPassing, type PassingNode } from './link-passing.ts'
 import type { Link, LinkOptions, Listener, Transport } from './link.ts'
 import { Liveness } from './liveness.ts'
+import { aroundHandlers, InterceptedTarget, type Interceptor } from './interceptors.ts'
+import { MethodCounts } from './method-stats.ts'
 import { LocalCalls } from './local-calls.ts'
 import { LocatedTarget, type Locate } from './located-target.ts'
 import type { Logger } from './logger.ts'
@@ -53,6 +57,8 @@ export interface RpcNodeOptions {
   readonly maxPendingPerPeer?: number
   /** Unfinished calls of one player. @defaultValue 256 */
   readonly maxRunningPerPlayer?: number
+  /** Unfinished calls of one link to a server. @defaultValue no bound */
+  readonly maxRunningPerServer?: number
   /** Calls that wait for the turn in one mailbox. @defaultValue 1024 */
   readonly maxWaitingPerObject?: number
   /** What a message body from a player may hold. @defaultValue see {@link DecodeLimits} */
@@ -64,6 +70,10 @@ export interface RpcNodeOptions {
   readonly locate?: Locate
   /** Asked before each dispatch, and again when the turn of a call comes that waited; what it throws is the answer, with `executed: 'no'`. */
   readonly beforeDispatch?: (call: Dispatch) => void
+  /** Take part in each call, the first one outermost. @defaultValue none, at no cost */
+  readonly interceptors?: readonly Interceptor[]
+  /** Counts and times what is served, by method: `stats().methods`. @defaultValue false */
+  readonly methodStats?: boolean
   readonly clock?: Clock
   readonly random?: Random
   readonly logger?: Logger
@@ -93,10 +103,13 @@ export class RpcNode {
   readonly #closeTimeoutMs: number
   readonly #locate: RpcNodeOptions['locate']
   readonly #listeners = new Set<Listener>()
+  /** Where it listens for servers. */
+  readonly #ownUrls = new Set<string>()
   readonly #addresses = new Map<string, AddressTarget>()
   readonly #peerListeners = new Set<(peer: RpcPeer) => void>()
   readonly #liveness: Liveness
   readonly #local: LocalCalls
+  readonly #methods: MethodCounts | undefined
   #closing: Promise<void> | undefined
 
   constructor(options: RpcNodeOptions) {
@@ -116,8 +129,20 @@ export class RpcNode {
     this.#locate = options.locate
     this.#liveness = new Liveness(clock, pingIntervalMs, pingTimeoutMs)
     const epoch = options.epoch ?? hex(random(8))
-    this.#host = new NodeHost(epoch, options, clock, (peer) => this.#liveness.forget(peer))
+    this.#host = new NodeHost(epoch, options, clock, random, (peer) => this.#liveness.forget(peer))
     this.#local = new LocalCalls(this.#host)
+    const { interceptors = [], methodStats = false } = options
+    this.#methods = methodStats ? new MethodCounts(clock) : undefined
+    // It times the handler, and with it the interceptors given here that are inside.
+    const all = this.#methods === undefined ? interceptors : [this.#methods, ...interceptors]
+    this.#host.aroundHandler = aroundHandlers(all)
+    if (
+      interceptors.some(({ outgoing, notify }) => outgoing !== undefined || notify !== undefined)
+    ) {
+      this.#host.intercept = (target) => new InterceptedTarget(target, interceptors)
+    }
+    const passingNode = this.#passingNode()
+    this.#host.passingFor = (end) => new LinkPassing(passingNode, end)
     this.#connector = new Connector({
       host: this.#host,
       self: {
@@ -153,12 +178,16 @@ export class RpcNode {
     const given = { clock, random, ...options, trust }
     const inner = await transport.listen(url, given, (link) => this.#connector.greet(link, given))
     const own = trust === 'server' ? this.#address(inner.url) : undefined
-    if (own !== undefined) own.local = this.#local
+    if (own !== undefined) {
+      own.local = this.#local
+      this.#ownUrls.add(inner.url)
+    }
     const listener: Listener = {
       url: inner.url,
       close: () => {
         this.#listeners.delete(listener)
         if (own !== undefined) own.local = undefined
+        this.#ownUrls.delete(inner.url)
         return inner.close()
       },
     }
@@ -181,7 +210,7 @@ export class RpcNode {
    * node listens on for servers, calls go straight to the handler, as those of `service` do.
    */
   at<C extends Ctor>(url: string, service: string): Remote<C, 'server'> {
-    return serviceRemote(this.#address(url), service) as Remote<C, 'server'>
+    return serviceRemote(this.#intercepted(this.#address(url)), service) as Remote<C, 'server'>
   }
 
   /**
@@ -189,25 +218,26 @@ export class RpcNode {
    * results are passed as they are, not copied. Everything else is as for a call from another server.
    */
   service<C extends Ctor>(name: string): Remote<C, 'server'> {
-    return serviceRemote(this.#local, name) as Remote<C, 'server'>
+    return serviceRemote(this.#intercepted(this.#local), name) as Remote<C, 'server'>
   }
 
   /** An entity at a known address. */
   entityAt<C extends Ctor>(url: string, entityId: string): Remote<C, 'server'> {
-    return entityRemote(this.#address(url), entityId) as Remote<C, 'server'>
+    return entityRemote(this.#intercepted(this.#address(url)), entityId) as Remote<C, 'server'>
   }
 
   /** An entity wherever it is: in this node, else where `locate` says. */
   entity<C extends Ctor>(ref: EntityRef): Remote<C, 'server'> {
-    const { clock, defaultTimeoutMs } = this.#host
+    const { clock, defaultTimeoutMs, retry } = this.#host
     const target = new LocatedTarget(ref, {
       locate: this.#locate,
       at: (url) => this.#address(url),
       here: (entityId) => (this.#host.entities.has(entityId) ? this.#local : undefined),
       clock,
       defaultTimeoutMs,
+      retry,
     })
-    return entityRemote(target, ref.id) as Remote<C, 'server'>
+    return entityRemote(this.#intercepted(target), ref.id) as Remote<C, 'server'>
   }
 
   /**
@@ -281,7 +311,8 @@ export class RpcNode {
   }
 
   stats(): RpcStats {
-    return { ...this.#host.counters }
+    const methods = this.#methods?.read()
+    return { ...this.#host.counters, ...(methods !== undefined && { methods }) }
   }
 
   async #shutDown(): Promise<void> {
@@ -302,13 +333,14 @@ export class RpcNode {
   #address(url: string): AddressTarget {
     let address = this.#addresses.get(url)
     if (address === undefined) {
-      const { clock, wheel, counters, defaultTimeoutMs } = this.#host
+      const { clock, wheel, counters, defaultTimeoutMs, retry } = this.#host
       const dialing: Dialing = {
         clock,
         random: this.#random,
         wheel,
         counters,
         defaultTimeoutMs,
+        retry,
         dial: (...args) => this.#connector.dial(...args),
       }
       address = new AddressTarget(url, dialing)
@@ -316,6 +348,24 @@ export class RpcNode {
       this.#addresses.set(url, address)
     }
     return address
+  }
+
+  #passingNode(): PassingNode {
+    const ownUrl = (): string | undefined => this.#ownUrls.values().next().value
+    return {
+      get ownUrl() {
+        return ownUrl()
+      },
+      at: (url, service) => this.at(url, service),
+      entity: (ref) => this.entity(ref),
+      service: (name) => this.service(name),
+      intercept: (target) => this.#intercepted(target),
+      isServed: (entityId) => this.#host.entities.has(entityId),
+    }
+  }
+
+  #intercepted(target: CallTarget): CallTarget {
+    return this.#host.intercept?.(target) ?? target
   }
 
   #greeted(peer: RpcPeer): void {

@@ -1,3 +1,5 @@
+import type { MethodStats } from './method-stats.ts'
+
 /** Counters since the node was made, and what is open now. */
 export interface RpcStats {
   /** Open links with RPC on them, attached ones included. */
@@ -22,6 +24,8 @@ export interface RpcStats {
   readonly deadlocks: number
   /** Answers to calls that had already ended. */
   readonly lateReplies: number
+  /** Calls made again. */
+  readonly retries: number
   /** Calls refused before dispatch: not open to the caller, unknown, malformed, overloaded, or by `beforeDispatch`. */
   readonly refusedForbidden: number
   readonly refusedUnknown: number
@@ -36,4 +40,6 @@ export interface RpcStats {
   readonly protocolErrors: number
   /** Links closed because nothing was heard of the other end. */
   readonly unresponsive: number
+  /** What each method served, with the option `methodStats`. */
+  readonly methods?: Readonly<Record<string, MethodStats>>
 }

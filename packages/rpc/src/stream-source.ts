@@ -2,8 +2,8 @@
 export interface StreamOutput {
   /** Whether the link takes more for now. */
   isReady(): boolean
-  /** @throws when the item cannot be sent. */
-  item(value: unknown): void
+  /** @returns The bytes of the item. @throws when it cannot be sent. */
+  item(value: unknown): number
   end(error?: { readonly reason: unknown }): void
   /** Runs the first step of the iterator, inside which a handler may ask who called. */
   first<T>(step: () => T): T
@@ -15,6 +15,8 @@ export class StreamSource {
   readonly #output: StreamOutput
   #iterator: AsyncIterator<unknown> | undefined
   #credit = 0
+  /** The reader takes so many bytes more; an item may go beyond. */
+  #bytes = 0
   #isPumping = false
   #isOver = false
 
@@ -23,8 +25,9 @@ export class StreamSource {
     this.#output = output
   }
 
-  grant(items: number): void {
+  grant(items: number, bytes: number): void {
     this.#credit = Math.min(this.#credit + items, 2 ** 31)
+    this.#bytes = Math.min(this.#bytes + bytes, 2 ** 40)
     this.resume()
   }
 
@@ -43,7 +46,7 @@ export class StreamSource {
   async #pump(): Promise<void> {
     this.#isPumping = true
     try {
-      while (this.#credit > 0 && !this.#isOver && this.#output.isReady()) {
+      while (this.#hasRoom() && !this.#isOver && this.#output.isReady()) {
         const { value, done } = await this.#next()
         if (this.#isOver) return
         if (done === true) {
@@ -52,7 +55,7 @@ export class StreamSource {
           return
         }
         this.#credit -= 1
-        this.#output.item(value)
+        this.#bytes -= this.#output.item(value)
       }
     } catch (reason) {
       if (this.#isOver) return
@@ -62,6 +65,10 @@ export class StreamSource {
     } finally {
       this.#isPumping = false
     }
+  }
+
+  #hasRoom(): boolean {
+    return this.#credit > 0 && this.#bytes > 0
   }
 
   #next(): Promise<IteratorResult<unknown>> {

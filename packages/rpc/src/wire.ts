@@ -11,7 +11,7 @@ import { encodeBehind } from './codec.ts'
 import type { Probe } from './deadlock-watch.ts'
 
 /** The protocol this package speaks; see PROTOCOL.md. */
-export const PROTOCOL_VERSION = 2
+export const PROTOCOL_VERSION = 3
 
 /** What a frame is: the low five bits of its first byte. */
 export const KIND = {
@@ -53,6 +53,8 @@ export const FLAG = {
   data: 0x20,
   /** end: with an error, whose code and message follow. */
   failed: 0x40,
+  /** item, end, credit, cancel: the stream is an argument, it goes to the handler. */
+  up: 0x80,
   /** open, data, close: the virtual link is one that the receiver opened. */
   yours: 0x20,
   /** data: sent on the state lane. */
@@ -234,10 +236,10 @@ export function encodeFailedEnd(
   return out
 }
 
-export function encodeCredit(callId: number, items: number): Uint8Array {
-  const out = new Uint8Array(5 + varintSize(items))
+export function encodeCredit(callId: number, items: number, bytes: number): Uint8Array {
+  const out = new Uint8Array(5 + varintSize(items) + varintSize(bytes))
   out[0] = KIND.credit
-  putVarint(out, putU32(out, 1, callId), items)
+  putVarint(out, putVarint(out, putU32(out, 1, callId), items), bytes)
   return out
 }
 

@@ -10,6 +10,7 @@ import {
   transcript,
 } from '../src/handshake-frames.ts'
 import { clusterKey } from '../src/node.ts'
+import { PROTOCOL_VERSION } from '../src/wire.ts'
 import { SimCluster } from './support.ts'
 
 const OLD = 'the old secret of the cluster'
@@ -52,8 +53,8 @@ const hello = (changes: Partial<Parameters<typeof encodeHello>[0]> = {}): Uint8A
     id: 'raw',
     role: 'game',
     epoch: 'e',
-    minVersion: 2,
-    maxVersion: 2,
+    minVersion: PROTOCOL_VERSION,
+    maxVersion: PROTOCOL_VERSION,
     claimsServer: true,
     canProve: true,
     maxMessageBytes: 1024,
@@ -197,8 +198,8 @@ test('another protocol version is refused by name at both ends', async () => {
   const a = cluster.node('a', withoutKey)
   await a.listen('sim://a:1')
   const raw = await rawLink(cluster, 'sim://a:1')
-  await raw.exchange(hello({ minVersion: 3, maxVersion: 9, claimsServer: false }))
-  expect(raw.closed).toEqual({ code: CLOSE.version, reason: expect.stringContaining('3 to 9') })
+  await raw.exchange(hello({ minVersion: 100, maxVersion: 109, claimsServer: false }))
+  expect(raw.closed).toEqual({ code: CLOSE.version, reason: expect.stringContaining('100 to 109') })
 })
 
 test('garbage, silence and large messages before the handshake close the link', async () => {
@@ -236,7 +237,7 @@ test('a listener that answers a challenge’s proof with a wrong one is refused 
   const cluster = new SimCluster()
   const b = cluster.node('b', withKey(clusterKey(NEW)))
   await cluster.network.host('raw').listen('sim://raw:1', { trust: 'server' }, (link) => {
-    const identity = { id: 'raw', role: '', epoch: '', version: 2 }
+    const identity = { id: 'raw', role: '', epoch: '', version: PROTOCOL_VERSION }
     const nonce = new Uint8Array(32)
     link.onMessage = (message) => {
       if (decodeHello(message) !== undefined) link.send(encodeChallenge({ ...identity, nonce }))

@@ -416,6 +416,7 @@ test('a mailbox runs thousands of synchronous turns without growing the stack', 
     const call: MailboxCall = {
       frameId,
       chain: [],
+      priority: 0,
       run: () => {
         ran += 1
         mailbox.leave(call)

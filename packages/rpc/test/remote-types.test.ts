@@ -70,6 +70,7 @@ class Mage extends Avatar {
     follow: 'player',
     paint: 'player',
     plan: 'player',
+    tell: 'player',
     watch: 'player',
   } as const satisfies RpcTable<Mage>
   cast(power: number): void {
@@ -83,6 +84,11 @@ class Mage extends Avatar {
   }
   plan(tree: Tree): void {
     void tree
+  }
+  async tell(rows: AsyncIterable<number>, to?: Remote<typeof Avatar, 'player'>): Promise<number> {
+    let count = 0
+    for await (const row of rows) count += to === undefined ? row : 1
+    return count
   }
   async *watch(channel: string): AsyncGenerator<{ text: string }> {
     yield { text: channel }
@@ -117,6 +123,8 @@ class Careless extends Component {
     callback: 'server',
     nested: 'server',
     keyed: 'server',
+    inside: 'server',
+    rows: 'server',
   } as const satisfies RpcTable<Careless>
   callback(then: () => void): void {
     void then
@@ -127,12 +135,20 @@ class Careless extends Component {
   keyed(x: Map<string, number>): void {
     void x
   }
+  inside(x: { rows: AsyncIterable<number> }): void {
+    void x
+  }
+  rows(x: AsyncIterable<() => void>): void {
+    void x
+  }
 }
 class Wrong extends Component {
   // @ts-expect-error there is no such method
   static readonly rpc = { nope: 'player' } as const satisfies RpcTable<Wrong>
   use(): void {}
 }
+
+declare function lines<T>(): AsyncGenerator<T>
 
 type Ctor = abstract new (...a: never[]) => object
 declare function asServer<C extends Ctor>(type: C): Remote<C, 'server'>
@@ -178,6 +194,13 @@ async function callsThatCompileOrNot(): Promise<void> {
   await asServer(Careless).nested({ f: () => {} })
   // @ts-expect-error a Map has methods; send its entries
   await asServer(Careless).keyed(new Map())
+
+  // @ts-expect-error a stream is an argument of its own
+  await asServer(Careless).inside({ rows: lines() })
+  // @ts-expect-error whose items can be sent
+  await asServer(Careless).rows(lines())
+  const counted: number = await mage.tell(lines<number>(), asPlayer(Hero))
+  void counted
 
   const oneWay: Notify<Remote<typeof Avatar>> = notify(asServer(Avatar))
   const accepted: boolean = oneWay.bag.grant(1, 2)

@@ -157,7 +157,7 @@ test('a sender whose link is behind pulls nothing until it drains', async () => 
   link.onMessage(unhex(`26 01 00 00 00 00 ${route} 91 64`))
   expect(link.takeHex()).toEqual(['11 01 00 00 00'])
   link.isFull = true
-  link.onMessage(unhex('14 01 00 00 00 0a'))
+  link.onMessage(unhex('14 01 00 00 00 0a 80 80 10'))
   await new Promise((resolve) => void setImmediate(resolve))
   expect(link.takeHex()).toEqual(['12 01 00 00 00 01'])
   link.isFull = false
@@ -166,7 +166,7 @@ test('a sender whose link is behind pulls nothing until it drains', async () => 
   expect(link.takeHex()).toHaveLength(9)
   // The same number again: the stream before it ends.
   link.onMessage(unhex(`26 01 00 00 00 00 ${route} 91 00`))
-  link.onMessage(unhex('14 01 00 00 00 01'))
+  link.onMessage(unhex('14 01 00 00 00 01 80 80 10'))
   await new Promise((resolve) => void setImmediate(resolve))
   expect(link.takeHex()).toEqual(['11 01 00 00 00', '13 01 00 00 00'])
   expect(node.stats().openStreams).toBe(0)
@@ -180,7 +180,7 @@ test('items nobody asked for close the link; a stream nobody waits for is cancel
   const opened = peer.service<typeof Feed>('feed').later(1)
   link.onMessage(unhex('11 01 00 00 00'))
   const reading = settle((await opened)[Symbol.asyncIterator]().next())
-  expect(link.takeHex().at(-1)).toBe('14 01 00 00 00 20')
+  expect(link.takeHex().at(-1)).toBe('14 01 00 00 00 20 80 80 10')
   link.onMessage(unhex('11 07 00 00 00'))
   expect(link.takeHex()).toEqual(['0a 07 00 00 00'])
   for (let i = 0; i < 40; i++) link.onMessage(unhex('12 01 00 00 00 05'))

@@ -2,7 +2,7 @@ import { SteppedClock } from '@rts/testing'
 import { expect, test } from 'vitest'
 import { encodeNotify, notify, RpcError, RpcNode, withCall, type RpcTable } from '../src/index.ts'
 import { encodeHello, encodeWelcome, transcript } from '../src/handshake-frames.ts'
-import { encodeExtras } from '../src/chain.ts'
+import { encodeExtras } from '../src/extras.ts'
 import {
   encodeCall,
   encodeCredit,
@@ -14,6 +14,7 @@ import {
   KIND,
   makeRoute,
 } from '../src/wire.ts'
+import { registerPassedValues, RemoteValue, StreamValue } from '../src/passed-values.ts'
 import { FakeLink, hex, unhex } from './support.ts'
 
 // These bytes are the protocol: a change here is a new protocol version.
@@ -117,14 +118,14 @@ test('a call of a chain carries it in its extras; a probe asks along it', () => 
 test('a stream: opened, asked for, its items, its end and a failed end', () => {
   expect([
     hex(encodeIdFrame(KIND.stream, 7)),
-    hex(encodeCredit(7, 300)),
+    hex(encodeCredit(7, 300, 262_144)),
     hex(encodeItem(7, [1])),
     hex(encodeIdFrame(KIND.end, 7)),
     hex(encodeFailedEnd(7, 'NO', 'why', undefined)),
     hex(encodeFailedEnd(7, 'NO', 'why', 3)),
   ]).toEqual([
     '11 07 00 00 00',
-    '14 07 00 00 00 ac 02',
+    '14 07 00 00 00 ac 02 80 80 10',
     '12 07 00 00 00 91 01',
     '13 07 00 00 00',
     '53 07 00 00 00 02 4e 4f 03 77 68 79',
@@ -220,7 +221,8 @@ test('malformed frames close the link with a code and are counted, whatever the 
     '53 01 00 00 00 05',
     '11 01 00 00 00 00', // bytes after it
     '14 01 00 00 00', // no credit
-    '14 01 00 00 00 05 00',
+    '14 01 00 00 00 05', // items, but no bytes
+    '14 01 00 00 00 05 00 00',
     '01 52 54 53', // a handshake frame out of place
   ]
   for (const bytes of malformed) {
@@ -242,4 +244,35 @@ test('arguments that are no array, or no value, are a protocol error or an answe
   link.onMessage(unhex(`26 01 00 00 00 00 ${route} 80`))
   expect(link.closed?.code).toBe(4400)
   expect(RpcError.name).toBe('RpcError')
+})
+
+test('what is more than data: a remote by each way, and a stream', () => {
+  registerPassedValues()
+  const remote = (reach: number, of: Partial<RemoteValue>): string =>
+    hex(
+      encodeItem(
+        7,
+        new RemoteValue({
+          reach,
+          service: '',
+          entityId: '',
+          path: '',
+          url: '',
+          type: '',
+          root: '',
+          ...of,
+        }),
+      ),
+    )
+  expect([
+    remote(0, { entityId: 'kim', type: 'A', url: 'u' }),
+    remote(1, { service: 'hud', path: 'a.b' }),
+    remote(2, { service: 'hud' }),
+    hex(encodeItem(7, new StreamValue(258))),
+  ]).toEqual([
+    '12 07 00 00 00 c7 0c 52 00 00 03 6b 69 6d 00 01 75 01 41 00',
+    '12 07 00 00 00 c7 0a 52 01 03 68 75 64 00 03 61 2e 62',
+    '12 07 00 00 00 c7 07 52 02 03 68 75 64 00 00',
+    '12 07 00 00 00 d6 53 02 01 00 00',
+  ])
 })

@@ -18,6 +18,9 @@ export class ClientCall implements CallContext, CallFrame, MailboxCall {
   readonly chainOn: Chain = NO_CHAIN
   readonly asked: Set<Asked> = NOBODY
   isUnfollowed = false
+  readonly priority = 0
+  readonly trace = undefined
+  readonly traceId = undefined
   readonly peer: RpcPeer
   readonly id: number
   readonly deadline: number | undefined

@@ -183,6 +183,7 @@ export class ClientCalls implements CallTarget {
     const open = this.#streams.get(id)
     // It crossed the cancel.
     if (open === undefined) return true
+    const bytes = reader.end - reader.at
     let item: unknown
     try {
       item = bodyOf(reader)
@@ -191,7 +192,7 @@ export class ClientCalls implements CallTarget {
       open.stream.end({ reason: this.#unreadable(open.route, cause) })
       return true
     }
-    return open.stream.push(item)
+    return open.stream.push(item, bytes)
   }
 
   #open(id: number, { route, signal, resolve }: PendingCall): void {
@@ -201,7 +202,8 @@ export class ClientCalls implements CallTarget {
       stream.end({ reason: signal?.reason })
     }
     const stream = new RemoteStream({
-      grant: (items) => this.#output.send(KIND.credit, u32Of(id), varintOf(items)),
+      grant: (items, bytes) =>
+        this.#output.send(KIND.credit, u32Of(id), varintOf(items), varintOf(bytes)),
       cancel,
       closed: () => {
         this.#streams.delete(id)

@@ -159,7 +159,8 @@ export class ClientHandlers {
   onCredit(reader: ByteReader): boolean {
     const id = reader.u32()
     const items = reader.varint()
-    if (reader.isDone) this.#streams.get(id)?.source.grant(items)
+    const bytes = reader.varint()
+    if (reader.isDone) this.#streams.get(id)?.source.grant(items, bytes)
     return reader.isDone
   }
 
@@ -283,6 +284,7 @@ export class ClientHandlers {
       item: (value) => {
         try {
           this.#output.sendBody(value, false, KIND.item, u32Of(id))
+          return this.#output.bodyBytes
         } catch (cause) {
           const text = `an item cannot be sent: ${(cause as Error).message}`
           throw new RpcError(codeOf(cause), text, { cause })

@@ -28,6 +28,8 @@ export class FrameOutput {
   readonly #maxBytes: number
   /** The link asked to wait. */
   isCongested = false
+  /** Of the last body that was sent. */
+  bodyBytes = 0
 
   /** @param maxBytes - What the other end takes. */
   constructor(link: Link, maxBytes: number) {
@@ -62,6 +64,7 @@ export class FrameOutput {
     if (frame.length > this.#maxBytes)
       throw new RpcError('RPC_TOO_LARGE', `${frame.length} bytes, ${this.#maxBytes} are accepted`)
     frame.set(head)
+    this.bodyBytes = frame.length - head.length
     if (unreliable) return this.#link.sendUnreliable!(frame)
     this.#transmit(frame)
     return true
