@@ -47,8 +47,8 @@ export class Liveness {
     this.#schedule()
     // A process that stood still has not read what arrived meanwhile.
     const forgiven = late > this.#tickMs ? late : 0
-    // The next look comes a tick later: so a silence ends within the timeout, not after it.
-    const silenceMs = this.#pingTimeoutMs - this.#tickMs
+    // The next look comes a tick later, and a busy loop is late: so a silence ends within the timeout, not after it.
+    const silenceMs = this.#pingTimeoutMs - this.#tickMs * 1.25
     for (const peer of this.#peers) {
       if (forgiven > 0) forgive(peer, forgiven)
       checkLife(peer, now, this.#pingIntervalMs, silenceMs)
