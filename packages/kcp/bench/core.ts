@@ -106,7 +106,9 @@ function buildOriginal(): string | undefined {
   }
   const program = join(mkdtempSync(join(tmpdir(), 'ikcp-')), 'pair')
   const files = [join(import.meta.dirname, 'ikcp-pair.c'), join(source, 'ikcp.c')]
-  execFileSync(process.env['CC'] ?? 'cc', ['-O2', `-I${source}`, ...files, '-o', program], { stdio: 'inherit' })
+  execFileSync(process.env['CC'] ?? 'cc', ['-O2', `-I${source}`, ...files, '-o', program], {
+    stdio: 'inherit',
+  })
   return program
 }
 

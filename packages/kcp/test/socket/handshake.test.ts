@@ -25,7 +25,7 @@ function answers(network: VirtualNetwork, from: string, bytes: Uint8Array): Uint
   return network.seen.slice(before).map((seen) => seen.bytes)
 }
 
-const tokenOf = (retry: Uint8Array): Uint8Array => retry.slice(9)
+const tokenOf = (retry: Uint8Array): Uint8Array<ArrayBuffer> => new Uint8Array(retry.slice(9))
 
 describe('a listener and addresses that are not proven', () => {
   test('keeps nothing of a hello without a token and answers less than it got', async () => {
