@@ -1,6 +1,6 @@
 export { RpcNode } from './rpc-node.ts'
 export type { AttachOptions, RpcNodeOptions } from './rpc-node.ts'
-export type { Dispatch } from './peer-host.ts'
+export type { Beat, Dispatch } from './peer-host.ts'
 export type RpcPeer = import('./peer.ts').RpcPeer
 export { notify, settle, withCall, type NotifyOptions } from './remote.ts'
 export type { CallOptions } from './call-target.ts'

@@ -14,7 +14,7 @@ import { GatedTurns, MethodGate } from './method-gate.ts'
 import { positive } from './options.ts'
 import type { Passing, PassingEnd } from './passing.ts'
 import { makePeer, type PeerFacts, type RpcPeer } from './peer.ts'
-import type { AroundHandler, Dispatch, Exposed, PeerHost, Served } from './peer-host.ts'
+import type { AroundHandler, Beat, Dispatch, Exposed, PeerHost, Served } from './peer-host.ts'
 import type { Random } from './random.ts'
 import type { RetryHost } from './retrying-target.ts'
 import { TurnClock } from './turn-clock.ts'
@@ -31,6 +31,7 @@ interface NodeHostOptions {
   readonly maxWaitingPerObject?: number
   readonly playerLimits?: Partial<DecodeLimits>
   readonly beforeDispatch?: (call: Dispatch) => void
+  readonly beat?: Beat
   readonly logger?: Logger
 }
 
@@ -58,6 +59,7 @@ export class NodeHost implements PeerHost {
   passingFor: ((end: PassingEnd) => Passing) | undefined
   aroundHandler: AroundHandler | undefined
   intercept: ((target: CallTarget) => CallTarget) | undefined
+  readonly beat: Beat | undefined
   virtualLinkHandler: VirtualLinkHandler | undefined
   isDraining = false
   readonly #gates = new WeakMap<ExposedMethod, MethodGate>()
@@ -89,6 +91,7 @@ export class NodeHost implements PeerHost {
     this.retry = { clock, random, counters, defaultTimeoutMs }
     this.maxWaitingPerObject = positive('maxWaitingPerObject', options.maxWaitingPerObject ?? 1024)
     this.beforeDispatch = options.beforeDispatch
+    this.beat = options.beat
     this.decoders = {
       server: trustedDecoder(),
       dialled: untrustedDecoder(DIALLED_DECODE_LIMITS),

@@ -51,6 +51,17 @@ interface Decoders {
   readonly player: BodyDecoder
 }
 
+/**
+ * What servers tell each other with every ping and its answer, about once a second each way: their load, for instance.
+ * A node of an earlier version ignores it.
+ */
+export interface Beat {
+  /** The next bytes to send, at most 64; `undefined` for none. */
+  write(): Uint8Array | undefined
+  /** Bytes that came from the other end of a server link; never empty. Valid until it returns. */
+  read(peer: RpcPeer, bytes: Uint8Array): void
+}
+
 /** What the peers of one node share. */
 export interface PeerHost {
   readonly clock: Clock
@@ -75,6 +86,7 @@ export interface PeerHost {
   /** The node is stopping: calls are refused. */
   readonly isDraining: boolean
   readonly beforeDispatch: ((call: Dispatch) => void) | undefined
+  readonly beat: Beat | undefined
   readonly virtualLinkHandler: ((link: Link, meta: unknown, peer: RpcPeer) => void) | undefined
   /** Makes what carries remotes and streams over a link; without it arguments are plain data. */
   readonly passingFor: ((end: PassingEnd) => Passing) | undefined

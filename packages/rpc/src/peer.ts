@@ -1,5 +1,6 @@
 import { ByteReader } from './byte-reader.ts'
 import type { CallTarget } from './call-target.ts'
+import { concat } from './byte-writer.ts'
 import { CLOSE } from './close-codes.ts'
 import { exposeIn } from './expose-in.ts'
 import { IncomingCalls } from './incoming-calls.ts'
@@ -35,6 +36,9 @@ interface PeerInternals {
   forgive(peer: RpcPeer, ms: number): void
 }
 let internals: PeerInternals
+
+/** Beside the five bytes of a ping. */
+const MAX_BEAT_BYTES = 64
 
 // Headers are read to their end before anything else runs.
 const reader = new ByteReader()
@@ -161,7 +165,7 @@ export class RpcPeer {
       this.close(CLOSE.unresponsive, reason)
     } else if (now - this.#pingSentAt >= pingIntervalMs) {
       this.#pingSentAt = now
-      this.#link.send(encodeIdFrame(KIND.ping, Math.floor(now) >>> 0))
+      this.#sendBeat(KIND.ping, Math.floor(now) >>> 0)
     }
   }
 
@@ -203,14 +207,17 @@ export class RpcPeer {
       case KIND.ping: {
         const token = frame.u32()
         if (frame.bad) return false
-        this.#link.send(encodeIdFrame(KIND.pong, token))
+        this.#readBeat(frame)
+        this.#sendBeat(KIND.pong, token)
         return true
       }
       case KIND.pong: {
         const token = frame.u32()
         const elapsed = (Math.floor(this.#host.clock.now()) - token) >>> 0
-        if (!frame.bad && elapsed < 60_000) this.#rttMs = elapsed
-        return !frame.bad
+        if (frame.bad) return false
+        if (elapsed < 60_000) this.#rttMs = elapsed
+        this.#readBeat(frame)
+        return true
       }
       case KIND.stream:
         return this.#outgoing.onStream(frame)
@@ -231,6 +238,26 @@ export class RpcPeer {
         return this.#virtual.onClose(flags, frame)
       default:
         return false
+    }
+  }
+
+  /** A ping or its answer; between servers with what the node has to say. */
+  #sendBeat(kind: number, token: number): void {
+    const frame = encodeIdFrame(kind, token)
+    const bytes = this.caller === 'server' ? this.#host.beat?.write() : undefined
+    const fits = bytes !== undefined && bytes.length <= MAX_BEAT_BYTES
+    this.#link.send(fits ? concat(frame, bytes) : frame)
+  }
+
+  #readBeat(frame: ByteReader): void {
+    const bytes = frame.raw(frame.bytes.length - frame.at)
+    const { beat, logger } = this.#host
+    if (beat === undefined || this.caller !== 'server') return
+    if (bytes.length === 0 || bytes.length > MAX_BEAT_BYTES) return
+    try {
+      beat.read(this, bytes)
+    } catch (error) {
+      logger.warn('a beat was not read', { peer: this.nodeId, error })
     }
   }
 

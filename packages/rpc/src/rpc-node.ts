@@ -22,7 +22,7 @@ import { mailboxOf } from './mailbox.ts'
 import { NodeHost, type VirtualLinkHandler } from './node-host.ts'
 import { positive } from './options.ts'
 import type { RpcPeer } from './peer.ts'
-import type { Dispatch } from './peer-host.ts'
+import type { Beat, Dispatch } from './peer-host.ts'
 import type { DecodeLimits } from './decode-limits.ts'
 import { systemRandom, type Random } from './random.ts'
 import { entityRemote, serviceRemote } from './remote.ts'
@@ -74,6 +74,8 @@ export interface RpcNodeOptions {
   readonly interceptors?: readonly Interceptor[]
   /** Counts and times what is served, by method: `stats().methods`. @defaultValue false */
   readonly methodStats?: boolean
+  /** A few bytes of this node's own that go with the pings between servers, both ways. @defaultValue none */
+  readonly beat?: Beat
   readonly clock?: Clock
   readonly random?: Random
   readonly logger?: Logger

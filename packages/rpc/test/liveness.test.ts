@@ -48,6 +48,40 @@ test('half-open: the end that hears nothing gives up, and the other learns of it
   expect(atA.isOpen).toBe(false)
 })
 
+test('servers tell each other a few bytes with every ping, both ways', async () => {
+  const cluster = new SimCluster(1, { delayMs: 20 })
+  const heard: [at: number, by: string, from: string, byte: number | undefined][] = []
+  const beat = (name: string, byte: number) => ({
+    write: () => (byte === 0 ? undefined : Uint8Array.of(byte)),
+    read: (peer: { nodeId: string }, bytes: Uint8Array) => {
+      heard.push([cluster.clock.now(), name, peer.nodeId, bytes[0]])
+      throw new Error('a reader that throws harms nobody')
+    },
+  })
+  const nodes = (
+    [
+      ['a', 1],
+      ['b', 2],
+      ['c', 0],
+    ] as const
+  ).map(([id, byte]) => cluster.node(id, { beat: beat(id, byte) }))
+  const { atA } = await cluster.pair(nodes[0]!, nodes[1]!)
+  const silent = await cluster.pair(nodes[2]!, nodes[0]!)
+  await cluster.clock.advance(10_000)
+  expect(atA.isOpen && silent.atA.isOpen).toBe(true)
+  for (const [by, from, byte] of [
+    ['a', 'b', 2],
+    ['b', 'a', 1],
+    ['c', 'a', 1],
+  ] as const) {
+    const times = heard.filter(([, name, of]) => name === by && of === from)
+    expect(times.every((each) => each[3] === byte)).toBe(true)
+    const gaps = times.slice(1).map(([at], index) => at - times[index]![0])
+    expect(Math.max(...gaps)).toBeLessThanOrEqual(1200)
+  }
+  expect(heard.some(([, , from]) => from === 'c')).toBe(false)
+})
+
 test('a process that stood still itself does not blame its peers', async () => {
   const cluster = new SimCluster()
   const { atA, atB } = await cluster.pair(cluster.node('a'), cluster.node('b'))
