@@ -1,14 +1,19 @@
 import type { Backend, KeyValue } from './backend.ts'
+import { Balancer, type PickStats } from './balancer.ts'
 import { inBackground, type Clock } from './clock.ts'
 import { withDeadline } from './deadline.ts'
+import { isPickWatched, publish } from './diagnostics.ts'
 import { Emitter } from './emitter.ts'
 import { DiscoveryError } from './errors.ts'
+import type { Explanation } from './explain.ts'
 import { nodesPrefix } from './keys.ts'
 import { LiveView } from './live-view.ts'
+import type { Load } from './load.ts'
 import type { Logger } from './logger.ts'
 import { decodeRecord, type NodeRecord } from './node-record.ts'
-import { Picker, type LoadOf, type PickOptions, type PickPolicy, type Turn } from './pick.ts'
-import { unitFrom, type Random } from './random.ts'
+import type { LoadOf, Picked, PickOptions, PickPolicy } from './pick.ts'
+import type { Picking } from './picking.ts'
+import type { Random } from './random.ts'
 
 export interface DirectoryEvents {
   join: (node: NodeRecord) => void
@@ -36,8 +41,19 @@ export interface Directory {
   get(id: string): NodeRecord | undefined
   /** Settles once the view has been read and has enough nodes; else `DISCOVERY_NOT_READY`. */
   ready(options?: ReadyOptions): Promise<void>
-  /** One node that is ready, or `undefined` when there is none. */
-  pick(options?: PickPolicy | PickOptions): NodeRecord | undefined
+  /** One node that is ready, or `undefined` when there is none. Say how it went with its `done`. */
+  pick(options?: PickPolicy | PickOptions): Picked | undefined
+  /** Why the next `pick` with these options falls where it does. Changes nothing. */
+  explain(options?: PickPolicy | PickOptions): Explanation
+  /** The last load heard from a node, over a link or in its record, and how old it is. */
+  loadOf(id: string): { readonly load: Load; readonly ageMs: number } | undefined
+  /** A node told its load over a link. */
+  tell(id: string, load: Load): void
+  /** The link to a node broke or cannot be made: nobody picks it until it is tried again, a second later at first. */
+  lose(id: string): void
+  /** A link to a node stands: what was held against it is forgotten. */
+  restore(id: string): void
+  stats(): PickStats
   /** Returns the undo. */
   on<E extends keyof DirectoryEvents>(event: E, listener: DirectoryEvents[E]): () => void
 }
@@ -51,6 +67,7 @@ export interface LiveDirectoryOptions {
   readonly fleet: () => number
   readonly removalGraceMs: number
   readonly loadOf: LoadOf | undefined
+  readonly picking: Picking
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
@@ -75,9 +92,8 @@ export class LiveDirectory implements Directory {
   /** Nodes whose entry went while the backend was coming back; they leave when the grace ends. */
   readonly #held = new Set<string>()
   readonly #waiters = new Set<Waiter>()
-  readonly #turn: Turn
+  readonly #balancer: Balancer
   #nodes: readonly NodeRecord[] | undefined
-  #picker: Picker | undefined
   #isInterrupted = false
   #isClosed = false
   #graceUntil = -Infinity
@@ -90,8 +106,18 @@ export class LiveDirectory implements Directory {
     this.role = role
     this.#options = options
     this.#prefix = nodesPrefix(cluster, role)
-    // Each process starts elsewhere, or all would send their first call to the same node.
-    this.#turn = { next: Math.floor(unitFrom(random) * 65_536) }
+    this.#balancer = new Balancer({
+      picking: options.picking,
+      loadOf: options.loadOf,
+      now: () => clock.now(),
+      defer: (fn) => clock.defer(fn),
+      random,
+      onHealth: (event) => {
+        const { node, kind, forMs } = event
+        logger.info('the standing of a node changed', { role, node: node.id, kind, forMs })
+        publish('rts:discovery:health', () => ({ cluster, ...event }))
+      },
+    })
     this.#emitter = new Emitter((event, error) =>
       logger.error('a directory listener threw', { role, event, error }),
     )
@@ -146,19 +172,42 @@ export class LiveDirectory implements Directory {
       onTimeout: () =>
         new DiscoveryError(
           'DISCOVERY_NOT_READY',
-          `${this.#pickerNow().size} of ${count} ${this.role} nodes after ${timeoutMs} ms`,
+          `${this.#balancer.size} of ${count} ${this.role} nodes after ${timeoutMs} ms`,
         ),
     }).finally(() => void this.#waiters.delete(waiter))
   }
 
-  pick(options: PickPolicy | PickOptions = {}): NodeRecord | undefined {
-    const {
-      policy = 'p2c',
-      loadOf = this.#options.loadOf,
-      where,
-    } = typeof options === 'string' ? { policy: options } : options
-    const picker = where ? this.#pickerOf(this.nodes.filter(where)) : this.#pickerNow()
-    return picker.pick(policy, loadOf)
+  pick(options?: PickPolicy | PickOptions): Picked | undefined {
+    const picked = this.#balancer.pick(options)
+    if (isPickWatched()) {
+      const { cluster } = this.#options
+      publish('rts:discovery:pick', () => ({ cluster, role: this.role, node: picked?.node }))
+    }
+    return picked
+  }
+
+  explain(options?: PickPolicy | PickOptions): Explanation {
+    return this.#balancer.explain(options)
+  }
+
+  loadOf(id: string): { readonly load: Load; readonly ageMs: number } | undefined {
+    return this.#balancer.loadOf(id)
+  }
+
+  tell(id: string, load: Load): void {
+    this.#balancer.tell(id, load)
+  }
+
+  lose(id: string): void {
+    this.#balancer.lose(id)
+  }
+
+  restore(id: string): void {
+    this.#balancer.restore(id)
+  }
+
+  stats(): PickStats {
+    return this.#balancer.stats()
   }
 
   on<E extends keyof DirectoryEvents>(event: E, listener: DirectoryEvents[E]): () => void {
@@ -170,14 +219,6 @@ export class LiveDirectory implements Directory {
     this.#cancelGrace()
     this.#view.close()
     for (const waiter of this.#waiters) waiter.reject(stopped())
-  }
-
-  #pickerNow(): Picker {
-    return (this.#picker ??= this.#pickerOf(this.nodes))
-  }
-
-  #pickerOf(nodes: readonly NodeRecord[]): Picker {
-    return new Picker(nodes, this.#options.random, this.#turn)
   }
 
   #onInterrupted(): void {
@@ -204,7 +245,8 @@ export class LiveDirectory implements Directory {
       this.#held.delete(id)
       if (before && JSON.stringify(before) === JSON.stringify(node)) return
       this.#byId.set(id, node)
-      this.#changed()
+      this.#balancer.set(node, this.#view.isListed)
+      this.#changed(before ? 'update' : 'join', node)
       if (before) this.#emitter.emit('update', node, before)
       else this.#emitter.emit('join', node)
     } else if (before) {
@@ -218,7 +260,8 @@ export class LiveDirectory implements Directory {
   #remove(id: string, node: NodeRecord): void {
     this.#held.delete(id)
     this.#byId.delete(id)
-    this.#changed()
+    this.#balancer.remove(id)
+    this.#changed('leave', node)
     this.#emitter.emit('leave', node)
   }
 
@@ -238,15 +281,16 @@ export class LiveDirectory implements Directory {
     return undefined
   }
 
-  #changed(): void {
+  #changed(change: 'join' | 'leave' | 'update', node: NodeRecord): void {
     this.#nodes = undefined
-    this.#picker = undefined
+    const { cluster } = this.#options
+    publish('rts:discovery:node', () => ({ cluster, role: this.role, change, node }))
     this.#settle()
   }
 
   #settle(): void {
     if (this.#waiters.size === 0 || !this.#view.isListed) return
-    const { size } = this.#pickerNow()
+    const { size } = this.#balancer
     for (const waiter of this.#waiters) if (size >= waiter.count) waiter.resolve()
   }
 }

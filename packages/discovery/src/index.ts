@@ -14,7 +14,25 @@ export type { Registration } from './registration.ts'
 export type { Claim, ClaimHolder, ClaimOffer, ClaimOutcome, Lock } from './claim.ts'
 export type { CampaignOptions, Election, Leadership } from './election.ts'
 export type { Directory, DirectoryEvents, ReadyOptions } from './directory.ts'
-export type { LoadOf, PickOptions, PickPolicy } from './pick.ts'
+export { consistent, rendezvous } from './pick.ts'
+export type {
+  KeyPolicy,
+  KeyPolicyOptions,
+  LoadOf,
+  Outcome,
+  Picked,
+  PickingOptions,
+  PickOptions,
+  PickPolicy,
+} from './pick.ts'
+export type { PickStats } from './balancer.ts'
+export type { OutReason } from './candidates.ts'
+export type { Explanation, NodeExplanation } from './explain.ts'
+export type { DiscoveryMessages } from './diagnostics.ts'
+export type { Load } from './load.ts'
+export type { LoadBeat, LoadSource } from './load-link.ts'
+export { LoadMeter, type LoadMeterOptions, type ProcessReadings } from './load-meter.ts'
+export type { LoadVia } from './load-reporter.ts'
 export { DiscoveryError, type DiscoveryErrorCode, type DiscoveryErrorOptions } from './errors.ts'
 export { NO_LEASE } from './backend.ts'
 export type {

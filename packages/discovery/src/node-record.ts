@@ -1,3 +1,5 @@
+import { isLoad, type Load } from './load.ts'
+
 /** `starting` and `draining` nodes are seen by everybody and never picked. */
 export type NodeState = 'starting' | 'ready' | 'draining'
 
@@ -20,6 +22,10 @@ export interface NodeRecord {
   readonly version?: string
   readonly state: NodeState
   readonly meta?: NodeMeta
+  /** How full it is, as the store was last told; links may know better. */
+  readonly load?: Load
+  /** Names the last change of `state` that came from outside: an operator's drain. */
+  readonly order?: string
 }
 
 /** What `register` needs to know; the rest has defaults. */
@@ -86,7 +92,7 @@ export function decodeRecord(json: string): NodeRecord | undefined {
     return undefined
   }
   if (!isObject(value)) return undefined
-  const { id, epoch, role, addresses, zone, weight, version, state, meta } = value
+  const { id, epoch, role, addresses, zone, weight, version, state, meta, load, order } = value
   const isRecord =
     isName(id) &&
     isName(epoch) &&
@@ -98,6 +104,8 @@ export function decodeRecord(json: string): NodeRecord | undefined {
     (weight === undefined || (typeof weight === 'number' && weight >= 0)) &&
     typeof state === 'string' &&
     STATES.includes(state) &&
+    (load === undefined || isLoad(load)) &&
+    isOptionalString(order) &&
     (meta === undefined || (isObject(meta) && Object.values(meta).every(isFact)))
   return isRecord ? (value as unknown as NodeRecord) : undefined
 }

@@ -1,6 +1,7 @@
 import type { Clock } from './clock.ts'
 import type { Logger } from './logger.ts'
-import type { LoadOf } from './pick.ts'
+import type { LoadVia } from './load-reporter.ts'
+import type { LoadOf, PickingOptions } from './pick.ts'
 import type { Random } from './random.ts'
 
 export interface RegistryOptions {
@@ -28,8 +29,17 @@ export interface RegistryOptions {
   readonly fleetSize?: number
   /** Names this start of the process. @defaultValue wall time and randomness */
   readonly epoch?: string
-  /** A node's load for `pick`, where the pick names none. @defaultValue `meta.load` of its record */
+  /** The whole cost of a node for `pick`, where the pick names none. @defaultValue calls in flight, latency and reported load */
   readonly loadOf?: LoadOf
+  /**
+   * Who brings the load of this process's nodes to the others: links, and the store only hears of a coarse class when it
+   * changes; or the store. @defaultValue 'links'
+   */
+  readonly loadVia?: LoadVia
+  /** With `loadVia: 'etcd'`: milliseconds, give or take a fifth, between two loads of a node. From 1000. @defaultValue 5000 */
+  readonly loadIntervalMs?: number
+  /** How directories pick: zones, subsets, what happens to nodes that fail. */
+  readonly picking?: PickingOptions
   /** @defaultValue the machine's clock */
   readonly clock?: Clock
   /** @defaultValue the system's randomness */

@@ -1,14 +1,53 @@
 import type { NodeRecord } from './node-record.ts'
-import { unitFrom, type Random } from './random.ts'
 
 /**
  * How one of several nodes is chosen.
- * - `p2c`: two at random by weight, then the one with less load per weight (the default)
+ * - `p2c`: of two drawn by weight the one that costs less: calls in flight times latency (the default)
  * - `roundRobin`: one after the other, heavier ones more often
- * - `random`: by weight
- * - `leastLoaded`: the least load per weight of all
+ * - `weighted`: at random by weight
+ * - `leastLoaded`: the one that costs least of all
+ * - `consistent(key)`, `rendezvous(key)`: the same node for the same key
  */
-export type PickPolicy = 'p2c' | 'roundRobin' | 'random' | 'leastLoaded'
+export type PickPolicy = 'p2c' | 'roundRobin' | 'weighted' | 'leastLoaded' | KeyPolicy
+
+/** Made by {@link consistent} or {@link rendezvous}. */
+export interface KeyPolicy {
+  readonly name: 'consistent' | 'rendezvous'
+  readonly key: string
+  /** A node takes no more than this many times the mean of the calls in flight; `undefined`: any number. */
+  readonly bound: number | undefined
+}
+
+export interface KeyPolicyOptions {
+  /**
+   * Bounded load: a node with more than this many times the mean of the calls in flight is passed over, and
+   * the key's next node takes it. Above 1. @defaultValue none
+   */
+  readonly bound?: number
+}
+
+/**
+ * The node of a key by Maglev's table, the same in every process that sees the same nodes. When a node goes only its
+ * keys move, and half a percent of the others. Costs nothing at any number of nodes.
+ */
+export function consistent(key: string, options: KeyPolicyOptions = {}): KeyPolicy {
+  return keyPolicy('consistent', key, options)
+}
+
+/**
+ * The node of a key by highest bid, the same in every process that sees the same nodes. When a node goes its keys
+ * move and no other. Looks at every node.
+ */
+export function rendezvous(key: string, options: KeyPolicyOptions = {}): KeyPolicy {
+  return keyPolicy('rendezvous', key, options)
+}
+
+function keyPolicy(name: KeyPolicy['name'], key: string, { bound }: KeyPolicyOptions): KeyPolicy {
+  if (bound !== undefined && !(bound > 1)) {
+    throw new RangeError(`bound must be a number above 1, got ${bound}`)
+  }
+  return { name, key, bound }
+}
 
 /** A node's load as this process knows it, from 0; `undefined` where it knows none. */
 export type LoadOf = (node: NodeRecord) => number | undefined
@@ -16,116 +55,56 @@ export type LoadOf = (node: NodeRecord) => number | undefined
 export interface PickOptions {
   /** @defaultValue 'p2c' */
   readonly policy?: PickPolicy
-  /** What counts as load, for instance calls in flight. @defaultValue the registry's `loadOf`, else `meta.load` */
+  /** The whole cost of a node, instead of calls in flight, latency and reported load. @defaultValue the registry's `loadOf` */
   readonly loadOf?: LoadOf
   /** Which nodes may be picked; `starting`, `draining` and weight 0 are out before it is asked. */
   readonly where?: (node: NodeRecord) => boolean
+  /** Only nodes of exactly this version. */
+  readonly version?: string
 }
 
-const isPickable = (node: NodeRecord): boolean => node.state === 'ready' && (node.weight ?? 1) > 0
-
-const weightOf = (node: NodeRecord): number => node.weight ?? 1
-
-/** Unknown load counts as none: a node nobody has measured yet gets its chance. */
-function loadPerWeight(node: NodeRecord, loadOf: LoadOf | undefined): number {
-  const known = loadOf ? loadOf(node) : node.meta?.['load']
-  return typeof known === 'number' && known > 0 ? known / weightOf(node) : 0
+/** How a call to a picked node ended. */
+export interface Outcome {
+  /** @defaultValue the time since the pick */
+  readonly latencyMs?: number
+  /** The node did not do its work. An answer that says no is none of this. @defaultValue false */
+  readonly failed?: boolean
+  /** It could not even be reached: nobody picks it until it is tried again, a second later at first. @defaultValue false */
+  readonly unreachable?: boolean
 }
 
-/** How far the turn-taking policies are; it outlives the sets they choose from. */
-export interface Turn {
-  next: number
+/**
+ * A node that was picked, with the fields of its record. It counts as one call in flight until `done`; who never says
+ * so is forgotten after `forgetMs`.
+ */
+export interface Picked extends NodeRecord, Disposable {
+  /** The record itself, as the directory has it. */
+  readonly node: NodeRecord
+  /** Says how it went; only the first time counts. `using` does it for a call that went well. */
+  done(outcome?: Outcome): void
 }
 
-const GOLDEN_RATIO = 0.618033988749895
-
-/** Chooses among a fixed set of nodes; made anew whenever the set changes. */
-export class Picker {
-  readonly #nodes: readonly NodeRecord[]
-  readonly #random: Random
-  /** Running sums of the weights; `undefined` when all are equal. */
-  readonly #sums: readonly number[] | undefined
-  readonly #turn: Turn
-
-  constructor(nodes: readonly NodeRecord[], random: Random, turn: Turn) {
-    this.#nodes = nodes.filter(isPickable)
-    this.#random = random
-    this.#turn = turn
-    const weights = this.#nodes.map(weightOf)
-    const isEven = weights.every((weight) => weight === weights[0])
-    let sum = 0
-    this.#sums = isEven ? undefined : weights.map((weight) => (sum += weight))
-  }
-
-  get size(): number {
-    return this.#nodes.length
-  }
-
-  pick(policy: PickPolicy, loadOf?: LoadOf): NodeRecord | undefined {
-    const nodes = this.#nodes
-    if (nodes.length < 2) return nodes[0]
-    switch (policy) {
-      case 'p2c':
-        return this.#p2c(loadOf)
-      case 'random':
-        return nodes[this.#draw()]
-      case 'roundRobin':
-        return this.#roundRobin()
-      case 'leastLoaded':
-        return this.#leastLoaded(loadOf)
-    }
-  }
-
-  #p2c(loadOf: LoadOf | undefined): NodeRecord | undefined {
-    const i = this.#draw()
-    let j = this.#draw()
-    // A heavy node may be drawn over and over; its neighbour is as good a second choice as any.
-    for (let tries = 0; j === i && tries < 3; tries++) j = this.#draw()
-    if (j === i) j = (i + 1) % this.#nodes.length
-    const a = this.#nodes[i]!
-    const b = this.#nodes[j]!
-    return loadPerWeight(b, loadOf) < loadPerWeight(a, loadOf) ? b : a
-  }
-
-  #roundRobin(): NodeRecord | undefined {
-    const turn = this.#turn.next++
-    // Multiples of the golden ratio fall evenly over the weights however long the sequence runs.
-    return this.#nodes[this.#sums ? this.#at((turn * GOLDEN_RATIO) % 1) : turn % this.#nodes.length]
-  }
-
-  /** Ties go to the next in turn, so that equal nodes share. */
-  #leastLoaded(loadOf: LoadOf | undefined): NodeRecord | undefined {
-    const nodes = this.#nodes
-    const start = this.#turn.next++ % nodes.length
-    let best = nodes[start]!
-    let bestLoad = loadPerWeight(best, loadOf)
-    for (let step = 1; step < nodes.length; step++) {
-      const node = nodes[(start + step) % nodes.length]!
-      const load = loadPerWeight(node, loadOf)
-      if (load < bestLoad) {
-        best = node
-        bestLoad = load
-      }
-    }
-    return best
-  }
-
-  #draw(): number {
-    return this.#at(unitFrom(this.#random))
-  }
-
-  /** The node on whose share of the total weight the point `unit` falls. */
-  #at(unit: number): number {
-    const sums = this.#sums
-    if (!sums) return Math.floor(unit * this.#nodes.length)
-    const target = unit * sums.at(-1)!
-    let low = 0
-    let high = sums.length - 1
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (sums[middle]! <= target) low = middle + 1
-      else high = middle
-    }
-    return low
-  }
+/** How the directories of a registry pick. */
+export interface PickingOptions {
+  /** Nodes of this zone come first; the others take over as it loses nodes. @defaultValue none */
+  readonly zone?: string
+  /**
+   * Use only some of a role's nodes, so that many processes and many nodes do not make a link each. `key` is this
+   * process's own name; the same nodes are chosen for it as long as they live. Picks by key are not limited.
+   */
+  readonly subset?: { readonly key: string; readonly size: number }
+  /** Milliseconds over which a node that has just joined grows to its whole share. From 0. @defaultValue 30000 */
+  readonly slowStartMs?: number
+  /** Calls in a row that fail until a node is left alone. A whole number from 1. @defaultValue 5 */
+  readonly maxFailures?: number
+  /** The share of failing calls, of at least 20 in ten seconds, from which a node is left alone. @defaultValue 0.5 */
+  readonly maxFailureRate?: number
+  /** Milliseconds for which a failing node is left alone; each time it fails again, twice as long. @defaultValue 10000 */
+  readonly ejectionMs?: number
+  /** The largest share of nodes that are left alone for failing; one always may be. 0 to 1. @defaultValue 0.3 */
+  readonly maxEjectedShare?: number
+  /** Where a smaller share of nodes is healthy, failures count no more: it is not the nodes. 0 to 1. @defaultValue 0.5 */
+  readonly panicThreshold?: number
+  /** Milliseconds after which a pick that was never `done` is forgotten, at the earliest. From 1. @defaultValue 30000 */
+  readonly forgetMs?: number
 }

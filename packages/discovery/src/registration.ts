@@ -4,6 +4,8 @@ import { inBackground, type Clock } from './clock.ts'
 import { withDeadline } from './deadline.ts'
 import { DiscoveryError } from './errors.ts'
 import type { LeaseSession } from './lease-session.ts'
+import type { Load } from './load.ts'
+import { LoadReporter, type LoadVia } from './load-reporter.ts'
 import { LiveView } from './live-view.ts'
 import type { Logger } from './logger.ts'
 import {
@@ -13,6 +15,7 @@ import {
   type NodeRecord,
   type NodeState,
 } from './node-record.ts'
+import { orderedChange } from './outside-state.ts'
 import { unitFrom, type Random } from './random.ts'
 import { Rival } from './rival.ts'
 import type { Sweeper } from './sweeper.ts'
@@ -30,6 +33,12 @@ export interface Registration {
   setState(state: NodeState): Promise<void>
   /** Replaces the metadata, as `setState` does the state. */
   update(meta: NodeMeta): Promise<void>
+  /**
+   * Says how the node is doing; say it about once a second. What the store hears of it `loadVia` decides.
+   *
+   * @throws RangeError when a field is wrong.
+   */
+  reportLoad(load: Load): void
   /** Takes the node out. Safe to call twice; both calls settle together. */
   leave(): Promise<void>
 }
@@ -43,6 +52,8 @@ export interface NodeRegistrationOptions {
   readonly callTimeoutMs: number
   readonly auditIntervalMs: number
   readonly fleet: () => number
+  readonly loadVia: LoadVia
+  readonly loadIntervalMs: number
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
@@ -73,6 +84,7 @@ export class NodeRegistration implements Registration {
   readonly #options: NodeRegistrationOptions
   readonly #backoff: Backoff
   readonly #guard: LiveView
+  readonly #loads: LoadReporter
   readonly #waiters = new Set<Waiter>()
   #record: NodeRecord
   #json: string
@@ -82,6 +94,8 @@ export class NodeRegistration implements Registration {
   #modRevision = 0
   #rival: Rival | undefined
   #reported: string | undefined
+  /** The last order that came from outside. */
+  #obeyed: string | undefined
   #isDirty = true
   #isRunning: Promise<void> | undefined
   #isOver = false
@@ -97,6 +111,13 @@ export class NodeRegistration implements Registration {
     this.#record = options.record
     this.#json = encodeRecord(options.record)
     this.#backoff = new Backoff({ baseMs: 50, maxMs: 900, random })
+    this.#loads = new LoadReporter({
+      via: options.loadVia,
+      intervalMs: options.loadIntervalMs,
+      clock,
+      random,
+      write: (load) => this.#change({ ...this.#record, load }),
+    })
     this.#guard = new LiveView({
       backend,
       range: { key },
@@ -177,6 +198,15 @@ export class NodeRegistration implements Registration {
     return this.#change({ ...this.#record, meta })
   }
 
+  reportLoad(load: Load): void {
+    this.#loads.report(load)
+  }
+
+  /** How often the store was told a load. */
+  get loadWrites(): number {
+    return this.#loads.writes
+  }
+
   leave(): Promise<void> {
     return (this.#leaving ??= this.#leave())
   }
@@ -223,6 +253,7 @@ export class NodeRegistration implements Registration {
   async #leave(): Promise<void> {
     const { sweeper, key, onLeft } = this.#options
     this.#isOver = true
+    this.#loads.stop()
     this.#guard.close()
     this.#cancelKick()
     this.#wake()
@@ -295,7 +326,15 @@ export class NodeRegistration implements Registration {
       this.#confirm(this.#version, lease)
       return
     }
-    if (this.#written) logger.warn('own entry was changed or deleted, putting it back', { key })
+    const ordered = orderedChange(current, this.#record, this.#obeyed)
+    if (ordered) {
+      this.#obeyed = ordered.order
+      this.#json = encodeRecord(ordered)
+      this.#record = ordered
+      this.#version += 1
+      logger.info('the state was changed from outside', { key, state: ordered.state })
+    } else if (this.#written)
+      logger.warn('own entry was changed or deleted, putting it back', { key })
     this.#written = undefined
     this.#isDirty = true
   }

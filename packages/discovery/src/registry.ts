@@ -1,8 +1,10 @@
 import type { Backend, LeaseId } from './backend.ts'
+import type { PickStats } from './balancer.ts'
 import type { ClaimHolder, ClaimOffer, ClaimOutcome, Lock } from './claim.ts'
 import { checkName as checkKey, Claims } from './claims.ts'
 import { systemClock, type Clock } from './clock.ts'
 import { withDeadline } from './deadline.ts'
+import { publish } from './diagnostics.ts'
 import { LiveDirectory, type Directory } from './directory.ts'
 import { LiveElection, type Election } from './election.ts'
 import { Emitter } from './emitter.ts'
@@ -11,9 +13,20 @@ import { LeaseAudit } from './lease-audit.ts'
 import { LeaseSession, type Lease, type LeaseLoss, type LeaseState } from './lease-session.ts'
 import { nodeKey, type LineKind } from './keys.ts'
 import { silentLogger, type Logger } from './logger.ts'
-import { checkName, makeRecord, type NodeInit, type NodeRecord } from './node-record.ts'
+import {
+  checkName,
+  makeRecord,
+  type NodeInit,
+  type NodeRecord,
+  type NodeState,
+} from './node-record.ts'
 import { checkNumber, type RegistryOptions } from './options.ts'
+import type { Load } from './load.ts'
+import { makeLoadBeat, type LoadBeat, type LoadSource } from './load-link.ts'
+import type { LoadVia } from './load-reporter.ts'
+import { orderState } from './outside-state.ts'
 import type { LoadOf } from './pick.ts'
+import { checkPicking, type Picking } from './picking.ts'
 import { systemRandom, type Random } from './random.ts'
 import { NodeRegistration, type Registration } from './registration.ts'
 import { Sweeper } from './sweeper.ts'
@@ -58,6 +71,10 @@ export interface RegistryStats {
   readonly claims: number
   /** Whole reads of directories; each one beyond the first is an audit or a recovery. */
   readonly lists: number
+  /** Loads of own nodes that were written. */
+  readonly loadWrites: number
+  /** What each watched role's picks came to. */
+  readonly picks: Readonly<Record<string, PickStats>>
   /** Entries under node keys that were not node records. */
   readonly malformedRecords: number
 }
@@ -75,6 +92,9 @@ export class Registry {
   readonly #random: Random
   readonly #logger: Logger
   readonly #loadOf: LoadOf | undefined
+  readonly #picking: Picking
+  readonly #loadVia: LoadVia
+  readonly #loadIntervalMs: number
   readonly #connectTimeoutMs: number
   readonly #callTimeoutMs: number
   readonly #stopTimeoutMs: number
@@ -124,6 +144,9 @@ export class Registry {
     this.#random = random
     this.#logger = logger
     this.#loadOf = options.loadOf
+    this.#picking = checkPicking(options.picking)
+    this.#loadVia = options.loadVia ?? 'links'
+    this.#loadIntervalMs = checkNumber('loadIntervalMs', options.loadIntervalMs ?? 5000, 1000)
     this.epoch =
       options.epoch ?? `${clock.wall().toString(36)}-${Buffer.from(random(4)).toString('hex')}`
     this.#emitter = new Emitter((event, error) =>
@@ -138,7 +161,10 @@ export class Registry {
       fleet: () => this.#fleet(),
       missing: () => this.#missing(),
       onLive: (lease, renewed, before) => this.#onLive(lease, renewed, before),
-      onSuspect: (leaseId) => this.#emitter.emit('lease-suspect', { leaseId }),
+      onSuspect: (leaseId) => {
+        this.#publishLease(leaseId, 'suspect')
+        this.#emitter.emit('lease-suspect', { leaseId })
+      },
       onLost: (lease, reason) => this.#onLost(lease, reason),
       onGone: () => this.#sweeper.clear(),
       onAcknowledged: (lease) => {
@@ -210,6 +236,8 @@ export class Registry {
       callTimeoutMs: this.#callTimeoutMs,
       auditIntervalMs: this.#auditIntervalMs,
       fleet: () => this.#fleet(),
+      loadVia: this.#loadVia,
+      loadIntervalMs: this.#loadIntervalMs,
       clock: this.#clock,
       random: this.#random,
       logger: this.#logger,
@@ -244,6 +272,7 @@ export class Registry {
         fleet: () => this.#fleet(),
         removalGraceMs: this.#removalGraceMs,
         loadOf: this.#loadOf,
+        picking: this.#picking,
         clock: this.#clock,
         random: this.#random,
         logger: this.#logger,
@@ -251,6 +280,46 @@ export class Registry {
       this.#directories.set(role, directory)
     }
     return directory
+  }
+
+  /**
+   * Asks a node, of whatever process, to drain or to be ready again. Watchers see it at once; the node obeys as soon as it
+   * hears of it. A restart of the node forgets it.
+   *
+   * @returns Its record; `undefined` when there is no such node.
+   */
+  async order(
+    role: string,
+    id: string,
+    state: Exclude<NodeState, 'starting'>,
+  ): Promise<NodeRecord | undefined> {
+    this.#checkRunning()
+    this.#open()
+    return orderState(this.#backend, { cluster: this.cluster, role, id, state }, this.#random)
+  }
+
+  /**
+   * What links between nodes carry: give it to each `RpcNode` as its `beat`. It reports to the registrations as well.
+   * Without a source it only listens.
+   */
+  loadBeat(source?: LoadSource): LoadBeat {
+    return makeLoadBeat({
+      source,
+      onRead: (load) => {
+        for (const registration of this.#registrations.values()) registration.reportLoad(load)
+      },
+      onTold: (role, id, load: Load) => this.#directories.get(role)?.tell(id, load),
+    })
+  }
+
+  /** The link to a node broke: directories that are watched do not pick it for now. */
+  lose(role: string, id: string): void {
+    this.#directories.get(role)?.lose(id)
+  }
+
+  /** A link to a node stands: nothing is held against it. */
+  restore(role: string, id: string): void {
+    this.#directories.get(role)?.restore(id)
   }
 
   /**
@@ -329,6 +398,11 @@ export class Registry {
       registrations: this.#registered,
       claims: this.#claims.size,
       lists: directories.reduce((sum, directory) => sum + directory.lists, 0),
+      loadWrites: [...this.#registrations.values()].reduce(
+        (sum, { loadWrites }) => sum + loadWrites,
+        0,
+      ),
+      picks: Object.fromEntries(directories.map((each) => [each.role, each.stats()])),
       malformedRecords: directories.reduce((sum, directory) => sum + directory.malformed, 0),
     }
   }
@@ -368,6 +442,7 @@ export class Registry {
       for (const registration of this.#registrations.values()) registration.kick()
       this.#lines.wake()
     }
+    this.#publishLease(leaseId, 'live')
     this.#emitter.emit('lease-live', { leaseId, renewed })
   }
 
@@ -378,6 +453,7 @@ export class Registry {
         ? 'the backend ended the lease of this node'
         : 'the lease of this node is no longer surely held: its keepalives were not answered in time'
     this.#claims.loseAll(new DiscoveryError('DISCOVERY_LEASE_LOST', message))
+    this.#publishLease(leaseId, 'lost')
     this.#emitter.emit('lease-lost', { leaseId, reason })
   }
 
@@ -416,6 +492,10 @@ export class Registry {
     if (this.#backend.isShared) return
     const message = `a ${this.#backend.name} backend is not shared with other processes`
     throw new DiscoveryError('DISCOVERY_UNSUPPORTED', `${message}: nothing can be claimed in it`)
+  }
+
+  #publishLease(leaseId: LeaseId, change: 'live' | 'suspect' | 'lost'): void {
+    publish('rts:discovery:lease', () => ({ cluster: this.cluster, leaseId, change }))
   }
 
   #checkRunning(): void {

@@ -84,7 +84,7 @@ export function itIsARegistry(name: string, make: () => Promise<RegistryHarness>
       })
       expect(directory.stale).toBe(false)
       expect(directory.get('game_2')).toBe(directory.nodes[1])
-      expect(directory.pick()).toBe(directory.nodes[0])
+      expect(directory.pick()?.node).toBe(directory.nodes[0])
 
       await run(first.update({ load: 7 }))
       await run(first.setState('draining'))

@@ -85,7 +85,7 @@ async function look(node: ClusterNode, record: NodeRecord): Promise<Record<strin
 /** Addresses of the gates that take players: a picked one first, then the others. */
 function playerAddresses(gates: Directory): string[] {
   const first = gates.pick()
-  const ready = gates.nodes.filter((node) => node.state === 'ready' && node !== first)
+  const ready = gates.nodes.filter((node) => node.state === 'ready' && node !== first?.node)
   return [...(first === undefined ? [] : [first]), ...ready].flatMap(({ addresses }) =>
     Object.entries(addresses).flatMap(([name, url]) => (PLAYER_ADDRESS.test(name) ? [url] : [])),
   )
