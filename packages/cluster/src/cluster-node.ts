@@ -13,6 +13,7 @@ import { EntityTypes, wireNameOf, type EntityClass } from './entity-types.ts'
 import { decodeLocation, rootKey, type Location, type Plain } from './location.ts'
 import { Locations } from './locations.ts'
 import { silent, type Logger } from './logger.ts'
+import { outcomeOf, watchLinks } from './node-health.ts'
 import type { NodeOptions } from './node-options.ts'
 import { Roots, rpcId, type Root } from './roots.ts'
 import { RootsService } from './roots-service.ts'
@@ -56,6 +57,7 @@ export class ClusterNode {
     this.#types = new EntityTypes(options.entities ?? [])
     this.#locations = new Locations(options.registry)
     this.rpc = new RpcNode(this.#rpcOptions())
+    watchLinks(this.rpc, options.registry)
     this.#roots = new Roots({
       registry: options.registry,
       types: this.#types,
@@ -139,9 +141,12 @@ export class ClusterNode {
       tried.add(node.epoch)
       try {
         const roots = this.rpc.at<typeof RootsService>(url, SERVICE)
-        return await roots.create(name, id, options.args ?? [])
+        const location = await roots.create(name, id, options.args ?? [])
+        node.done()
+        return location
       } catch (error) {
         cause = error
+        node.done(outcomeOf(error))
         this.logger.debug('place failed, trying another node', {
           type: name,
           id,
@@ -271,6 +276,7 @@ export class ClusterNode {
       clock: this.clock,
       logger: this.logger,
       locate: (ref, wrong) => this.#locations.locate(ref, wrong),
+      beat: registry.loadBeat(this.#options.load),
       beforeDispatch: ({ entityId }) => {
         if (entityId !== undefined) this.#roots.assertHeld(entityId)
       },

@@ -1,4 +1,4 @@
-import type { Registry } from '@rts/discovery'
+import type { LoadSource, Registry } from '@rts/discovery'
 import type { Clock, ClusterAuth, Random, Transport } from '@rts/rpc'
 import type { ClusterNode } from './cluster-node.ts'
 import type { EntityClass } from './entity-types.ts'
@@ -35,6 +35,8 @@ export interface NodeOptions {
   readonly weight?: number
   readonly version?: string
   readonly meta?: Readonly<Record<string, string | number | boolean>>
+  /** How this node is doing, told to the nodes it is linked to once a second: a `LoadMeter`. @defaultValue nothing is told */
+  readonly load?: LoadSource
   /** Stop on SIGINT and SIGTERM, then exit; a second signal exits at once. @defaultValue false */
   readonly signals?: boolean
   /** How long `stop` may take, in ms. @defaultValue 3000 */
