@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts'
 /** How long all links together may parse in one turn of the event loop. */
 const TURN_MS = 1
 /** How long one of them may, so that the others come in between. */
-const LINK_MS = 0.25
+const LINK_MS = 0.1
 
 /** Reads on where it was interrupted. */
 export interface Interrupted {
