@@ -20,6 +20,8 @@ export class ClassRecord {
   identity: AnyClass | undefined
   /** Private methods and accessors, newest. */
   readonly methods: Record<string, unknown> = {}
+  /** Whether the newest version has another parent than the one before. */
+  hasOtherParent = false
   previousStatics: Readonly<Record<string, unknown>> = {}
   #prototypeKeys: readonly PropertyKey[] = []
   #staticKeys: readonly PropertyKey[] = []
@@ -36,8 +38,11 @@ export class ClassRecord {
 
   privates(fields: readonly string[], statics: readonly string[]): PrivateStorage {
     this.#privates ??= new PrivateStorages(this.name)
-    const adopt = (target: object): boolean => target instanceof this.identity!
-    return this.#privates.open(fields, statics, this.version === 0 ? undefined : adopt)
+    return this.#privates.open(
+      fields,
+      statics,
+      (target) => this.identity !== undefined && target instanceof this.identity,
+    )
   }
 
   /** A parent made by an expression is kept while its text and inputs are the same: it may own state of instances. */
@@ -81,6 +86,7 @@ export class ClassRecord {
     this.#initialisers = takeInitialisers(raw)
     this.version = version
     this.raw = raw
+    this.hasOtherParent = false
     if (this.identity === undefined) {
       this.identity = raw
       this.#foreign = { prototype: new Set(), statics: new Set() }
@@ -142,6 +148,7 @@ export class ClassRecord {
     }
     const ownParent = Object.getPrototypeOf(raw) as object
     if (Object.getPrototypeOf(identity) !== ownParent) {
+      this.hasOtherParent = true
       Object.setPrototypeOf(identity, ownParent)
       Object.setPrototypeOf(identity.prototype, Object.getPrototypeOf(raw.prototype) as object)
     }

@@ -22,10 +22,9 @@ interface Stamper {
 /** A source text of its own for each class: functions that shared one would share V8's feedback. */
 function compileStamper(
   names: readonly string[],
-  adopt: ((target: Instance) => boolean) | undefined,
+  adopt: (target: Instance) => boolean,
 ): Stamper {
-  const late =
-    adopt === undefined ? '' : '#b in o || (typeof o === "object" && adopt(o) && new S(o)); '
+  const late = '#b in o || (typeof o === "object" && adopt(o) && new S(o)); '
   const members = names.map(
     (name) =>
       `get$${name}(o) { ${late}return o.#f$${name} }, set$${name}(o, v) { ${late}return o.#f$${name} = v }, has$${name}(o) { return #f$${name} in o }`,
@@ -63,15 +62,15 @@ export class PrivateStorages {
 
   /**
    * The storage with these names in it. `adopt` tells whether an object that was never stamped is an instance from
-   * before the name existed.
+   * before the name existed, or from before the class became its parent.
    */
   open(
     fields: readonly string[],
     statics: readonly string[],
-    adopt: ((target: Instance) => boolean) | undefined,
+    adopt: (target: Instance) => boolean,
   ): PrivateStorage {
     this.#add(this.#stampers, fields, '', adopt)
-    this.#add(this.#staticStampers, statics, 'static ', undefined)
+    this.#add(this.#staticStampers, statics, 'static ', () => false)
     const only = this.#stampers.length === 1 ? this.#stampers[0] : undefined
     if (only !== undefined) {
       this.#storage.stamp = only.stamp
@@ -88,7 +87,7 @@ export class PrivateStorages {
     stampers: Stamper[],
     names: readonly string[],
     prefix: string,
-    adopt: ((target: Instance) => boolean) | undefined,
+    adopt: (target: Instance) => boolean,
   ): void {
     const fresh = names.filter((name) => !this.#known.has(prefix + name))
     if (fresh.length > 0 || stampers.length === 0) {

@@ -537,8 +537,19 @@ export class Reloader {
     for (const slot of order) {
       const old = before.get(slot)
       const difference = compare(slot.file, old?.code, slot.current!.code)
-      for (const one of difference.classes)
-        classes.push({ ...one, instances: migrated.get(slot.records.get(one.name)!) ?? 0 })
+      for (const one of difference.classes) {
+        const record = slot.records.get(one.name)
+        if (record === undefined) continue
+        const parentChanged = record.hasOtherParent
+        classes.push({ ...one, parentChanged, instances: migrated.get(record) ?? 0 })
+        if (parentChanged)
+          warnings.push({
+            kind: 'parent-changed',
+            message: `${one.name} has another parent; its instances from before do not have that one's fields`,
+            file: slot.file,
+            line: one.line,
+          })
+      }
       functions.push(...difference.functions)
       warnings.push(...difference.warnings)
       if (old === undefined) continue

@@ -31,7 +31,7 @@ export type ReloadWarningKind =
   | 'field-added'
   /** Calls in progress end on the code they began with. */
   | 'suspended'
-  /** A parent made by an expression was made anew; what the old one stored for instances is not in it. */
+  /** The class has another parent object; instances from before lack what that one's constructor gives. */
   | 'parent-changed'
   /** The class is no longer in its module; its instances keep its last code. */
   | 'class-removed'

@@ -318,6 +318,14 @@ export class Runner {
         if (map === undefined) slot.weak.set(key, (map = make()))
         return map
       },
+      adopt: (member: WeakMap<object, unknown> | WeakSet<object>, object: object) => {
+        const key = [...slot.weak].find(([, one]) => one === member)?.[0]
+        const identity = slot.records.get(key?.split('#')[0] ?? '')?.identity
+        if (identity === undefined || !(object instanceof identity)) return false
+        if (member instanceof WeakSet) member.add(object)
+        else member.set(object, undefined)
+        return true
+      },
       step: (get: Get, set: Set_, by: number, object: object) => set(object, plus(get(object), by)),
       stepAfter: (get: Get, set: Set_, by: number, object: object) => {
         const before = plus(get(object), 0)

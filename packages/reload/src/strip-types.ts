@@ -7,6 +7,9 @@ const require = createRequire(import.meta.url)
 const NEEDS_LOWERING =
   /(?:^|[\s({;])@[A-Za-z_$][\w$.]*|\b(?:enum|namespace)\s+[A-Za-z_$]|\bconstructor\s*\([^)]*\b(?:public|private|protected|readonly)\s/m
 
+/** esbuild's test of private members: an instance from before a member existed shall pass it. */
+const ACCESS_CHECK = /^var __accessCheck = .*member\.has\(obj\) \|\|/m
+
 interface Lowered {
   readonly code: string
   /** For each line of `code`, from 0, the line of the source, from 0. Absent when they are the same. */
@@ -44,7 +47,7 @@ function lower(file: string, source: string): Lowered {
         compilerOptions: { verbatimModuleSyntax: true, useDefineForClassFields: true },
       },
     })
-    return { code, lines: sourceLines((JSON.parse(map) as { mappings: string }).mappings) }
+    return { code: code.replace(ACCESS_CHECK, '$& __hot.adopt(member, obj) ||'), lines: sourceLines((JSON.parse(map) as { mappings: string }).mappings) }
   } catch (error) {
     const first = (error as { errors?: { text: string; location?: Location | null }[] }).errors?.[0]
     if (first === undefined) throw error
