@@ -193,6 +193,7 @@ export class Reloader {
 
   async #reload(kind: ReloadKind, plan: () => Promise<Planned>): Promise<ReloadReport> {
     const started = this.#clock.now()
+    const transformed = this.#runner.transformMs
     let report: ReloadReport
     try {
       if (this.#isClosed) throw new ReloadError('RELOAD_CLOSED', 'the reloader is closed')
@@ -213,6 +214,7 @@ export class Reloader {
         failure: this.#failure(error),
       }
     }
+    report = { ...report, transformMs: this.#runner.transformMs - transformed }
     for (const listener of this.#after) listener(report)
     return report
   }
@@ -248,6 +250,7 @@ export class Reloader {
       failure: undefined,
       verified: 0,
       prepareMs,
+      transformMs: 0,
       applyMs: 0,
     }
   }
@@ -431,6 +434,8 @@ export class Reloader {
         applyMs: this.#clock.now() - started,
       }
       this.#remember(kind, complete, before)
+      // What it could undo is the version before: nothing may hold on to that.
+      journal.length = 0
       return complete
     } catch (error) {
       const failure = this.#failure(error, code)

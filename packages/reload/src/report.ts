@@ -69,8 +69,10 @@ export interface ReloadReport {
   readonly failure: ReloadFailure | undefined
   /** Classes that `full` found current. */
   readonly verified: number
-  /** Looking for changes, reading, stripping and compiling them. */
+  /** Looking for changes, reading, rewriting and compiling them. */
   readonly prepareMs: number
+  /** The part of it in which types were stripped and code was rewritten. */
+  readonly transformMs: number
   /** Evaluating and patching: the time during which nothing else runs. */
   readonly applyMs: number
 }

@@ -43,6 +43,8 @@ export class Runner {
   readonly resolved: Map<string, string> = new Map()
   /** Cold modules that import a hot file, with the file. */
   readonly coldImporters: Map<string, Set<string>> = new Map()
+  /** How long rewriting has taken in all. */
+  transformMs = 0
   readonly #options: RunnerOptions
   readonly #roots: readonly string[]
   /** Set while a reload evaluates. */
@@ -101,8 +103,11 @@ export class Runner {
   } {
     const hash = this.hash(text)
     if (!this.isData(file)) {
+      const started = this.#options.clock.now()
       const { transform } = require(TRANSFORM) as typeof import('./transform.ts')
-      return { hash, code: transform(file, text) }
+      const code = transform(file, text)
+      this.transformMs += this.#options.clock.now() - started
+      return { hash, code }
     }
     return { hash, code: dataCode(this.#parse(file, text)) }
   }
@@ -286,7 +291,6 @@ export class Runner {
   }
 
   #runtime(slot: ModuleSlot, defined: Set<ClassRecord>): object {
-    const journal = this.#journal!
     const { exports } = slot
     return {
       meta: slot.meta,
@@ -295,7 +299,7 @@ export class Runner {
       define: (name: string, factory: (record: ClassRecord, version: number) => AnyClass) => {
         const record = slot.record(name)
         defined.add(record)
-        const identity = record.define(factory, journal)
+        const identity = record.define(factory, this.#journal!)
         this.recordOf.set(identity, { record, slot })
         return identity
       },
