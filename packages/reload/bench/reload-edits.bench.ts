@@ -19,9 +19,11 @@ for (let seed = 1; seed <= SEQUENCES; seed += 1) {
       mkdirSync(folder)
       return folder
     },
-    createReloader: (folder) => createReloader({ roots: [folder] }),
+    createReloader: (folder) => createReloader({ roots: [folder], detectNative: false }),
   })
   rmSync(base, { recursive: true })
 }
 const seconds = ((performance.now() - started) / 1000).toFixed(0)
-console.log(`${SEQUENCES} sequences, ${edits} edits, no difference that was not reported; ${seconds} s`)
+console.log(
+  `${SEQUENCES} sequences, ${edits} edits, no difference that was not reported; ${seconds} s`,
+)

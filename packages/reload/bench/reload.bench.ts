@@ -35,7 +35,8 @@ async function incremental(): Promise<number> {
 async function full(): Promise<number> {
   const started = performance.now()
   const { ok, files, verified } = await reloader.full()
-  if (!ok || files.length !== MODULES || verified !== MODULES) throw new Error('not all were reloaded')
+  if (!ok || files.length !== MODULES || verified !== MODULES)
+    throw new Error('not all were reloaded')
   return performance.now() - started
 }
 

@@ -60,7 +60,7 @@ export class ClassRewriter {
     this.#edit.appendLeft(node.end, ` })[${key}] })`)
     return {
       text: `__hot.initialise(${key}, ${initialisers})`,
-      shape: this.#shape(node, parent, members),
+      shape: this.#shape(node, parent, members, names),
     }
   }
 
@@ -420,7 +420,12 @@ export class ClassRewriter {
     return true
   }
 
-  #shape(node: SyntaxNode, parent: SyntaxNode | null, members: readonly SyntaxNode[]): ClassShape {
+  #shape(
+    node: SyntaxNode,
+    parent: SyntaxNode | null,
+    members: readonly SyntaxNode[],
+    names: PrivateScope,
+  ): ClassShape {
     const shapes = new Map<string, MemberShape>()
     for (const member of members) {
       const key = member['key'] as SyntaxNode | undefined
@@ -450,6 +455,8 @@ export class ClassRewriter {
       line: this.#lineOf(node.start),
       parent: parent === null ? '' : this.#text.slice(parent.start, parent.end),
       members: shapes,
+      hasPrivates: names.size > 0,
+      isLowered: false,
     }
   }
 }

@@ -24,6 +24,17 @@ export function compare(
   for (const [name, shape] of after.classes) {
     const old = before.classes.get(name)
     difference.classes.push(patched(file, name, old ?? shape, shape))
+    if (
+      old !== undefined &&
+      (old.hasPrivates || old.isLowered) &&
+      old.isLowered !== shape.isLowered
+    )
+      difference.warnings.push({
+        kind: 'private-reset',
+        message: `${name} keeps its private fields elsewhere with decorators than without; those of its instances begin anew`,
+        file,
+        line: shape.line,
+      })
     if (old !== undefined) warnOfMembers(file, name, old, shape, difference.warnings)
   }
   for (const [name, { line }] of before.classes)

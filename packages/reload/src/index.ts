@@ -13,3 +13,8 @@ export type {
 } from './report.ts'
 export { ReloadError, type Place, type ReloadErrorCode } from './errors.ts'
 export type { Clock } from './clock.ts'
+export { watch, reloadOnSignal, type WatchOptions } from './watch.ts'
+export { ReloadService, type ReloadSummary } from './service.ts'
+export { canary, type CanaryOptions, type CanaryResult, type RemoteReload } from './canary.ts'
+export { liveEdit, type LiveEditResult } from './live-edit.ts'
+export { registeredReloader } from './default-reloader.ts'

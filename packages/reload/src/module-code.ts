@@ -38,6 +38,9 @@ export interface ClassShape {
   readonly parent: string
   /** By a label such as `fire`, `static make`, `get speed`, `#aim`. */
   readonly members: ReadonlyMap<string, MemberShape>
+  readonly hasPrivates: boolean
+  /** Its private members went into WeakMaps with its decorators. */
+  readonly isLowered: boolean
 }
 
 export interface FunctionShape {

@@ -20,10 +20,7 @@ interface Stamper {
 }
 
 /** A source text of its own for each class: functions that shared one would share V8's feedback. */
-function compileStamper(
-  names: readonly string[],
-  adopt: (target: Instance) => boolean,
-): Stamper {
+function compileStamper(names: readonly string[], adopt: (target: Instance) => boolean): Stamper {
   const late = '#b in o || (typeof o === "object" && adopt(o) && new S(o)); '
   const members = names.map(
     (name) =>

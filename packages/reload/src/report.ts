@@ -33,6 +33,8 @@ export type ReloadWarningKind =
   | 'suspended'
   /** The class has another parent object; instances from before lack what that one's constructor gives. */
   | 'parent-changed'
+  /** The class got its first decorator or lost its last: private fields of its instances begin as undefined. */
+  | 'private-reset'
   /** The class is no longer in its module; its instances keep its last code. */
   | 'class-removed'
   /** Native importers cannot see a new export without a restart. */

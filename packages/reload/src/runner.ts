@@ -47,6 +47,8 @@ export class Runner {
   transformMs = 0
   readonly #options: RunnerOptions
   readonly #roots: readonly string[]
+  /** Called after each first evaluation. */
+  readonly onStart: Set<() => void> = new Set()
   /** Set while a reload evaluates. */
   #journal: Journal | undefined
   #context: object = {}
@@ -104,12 +106,15 @@ export class Runner {
     const hash = this.hash(text)
     if (!this.isData(file)) {
       const started = this.#options.clock.now()
-      const { transform } = require(TRANSFORM) as typeof import('./transform.ts')
-      const code = transform(file, text)
+      const code = this.rewriter().transform(file, text)
       this.transformMs += this.#options.clock.now() - started
       return { hash, code }
     }
     return { hash, code: dataCode(this.#parse(file, text)) }
+  }
+
+  rewriter(): typeof import('./transform.ts') {
+    return require(TRANSFORM) as typeof import('./transform.ts')
   }
 
   compile(slot: ModuleSlot, code: ModuleCode): ModuleFunction {
@@ -165,6 +170,7 @@ export class Runner {
     this.#checkImports(slot, version, (one) => one.current ?? this.#maybePending(one))
     this.evaluate({ slot, version }, [])
     slot.version = 1
+    for (const listener of this.onStart) listener()
   }
 
   readonly #read = new Map<ModuleSlot, { readonly hash: string; readonly code: ModuleCode }>()

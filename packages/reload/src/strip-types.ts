@@ -47,7 +47,10 @@ function lower(file: string, source: string): Lowered {
         compilerOptions: { verbatimModuleSyntax: true, useDefineForClassFields: true },
       },
     })
-    return { code: code.replace(ACCESS_CHECK, '$& __hot.adopt(member, obj) ||'), lines: sourceLines((JSON.parse(map) as { mappings: string }).mappings) }
+    return {
+      code: code.replace(ACCESS_CHECK, '$& __hot.adopt(member, obj) ||'),
+      lines: sourceLines((JSON.parse(map) as { mappings: string }).mappings),
+    }
   } catch (error) {
     const first = (error as { errors?: { text: string; location?: Location | null }[] }).errors?.[0]
     if (first === undefined) throw error

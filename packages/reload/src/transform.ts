@@ -38,6 +38,22 @@ export function transform(file: string, source: string): ModuleCode {
   return new Transformer(file, code, tree, starts, lines).run()
 }
 
+/** Rewritten code without the bodies of its functions: what a live edit cannot change. */
+export function skeletonOf(file: string, code: string): string {
+  const edit = new MagicString(code)
+  const visit = (node: SyntaxNode): void => {
+    const isFactory = isFunction(node) && nodesOf(node, 'params')[0]?.['name'] === '__p'
+    if (isFunction(node) && !isFactory) {
+      const body = nodeOf(node, 'body')
+      if (body.end > body.start) edit.remove(body.start, body.end)
+      return
+    }
+    for (const child of childrenOf(node)) visit(child)
+  }
+  visit(parse(file, code))
+  return edit.toString().replace(/\s+/g, ' ')
+}
+
 class Transformer {
   readonly #file: string
   readonly #text: string
@@ -61,6 +77,7 @@ class Transformer {
   readonly #functions = new Map<string, FunctionShape>()
   readonly #reassigned = new Set<string>()
   readonly #weak = new Map<string, string>()
+  readonly #aliases = new Map<string, string>()
   #head = ''
   #depth = 0
 
@@ -84,6 +101,7 @@ class Transformer {
     const body = nodesOf(this.#tree, 'body')
     for (const statement of body) this.#declare(statement)
     if (this.#exportsOf.size > 0) this.#findReassigned(this.#tree)
+    for (const statement of body) this.#findAlias(statement)
     for (const statement of body) this.#findWeak(statement)
     for (const statement of body) this.#statement(statement)
     const temporaries = this.#classRewriter.temporaries
@@ -208,6 +226,16 @@ class Transformer {
     for (const child of childrenOf(node)) this.#findReassigned(child)
   }
 
+  /** A decorated class that names itself is lowered to `_C = class _C`, then `C = _C`: the class is C. */
+  #findAlias(statement: SyntaxNode): void {
+    if (this.#lines === undefined || statement.type !== 'VariableDeclaration') return
+    for (const declarator of nodesOf(statement, 'declarations')) {
+      const value = declarator['init'] as SyntaxNode | null
+      if (value?.type === 'Identifier' && nameOf(value).startsWith('_'))
+        this.#aliases.set(nameOf(value), nameOf(declarator['id']))
+    }
+  }
+
   /** The WeakMaps that lowered decorators keep private members in, named by the class that fills them. */
   #findWeak(node: SyntaxNode, className = ''): void {
     if (this.#lines === undefined) return
@@ -215,9 +243,16 @@ class Transformer {
     if (node.type === 'CallExpression' && nodeOf(node, 'callee')['name'] === '__privateAdd') {
       const [, member] = nodesOf(node, 'arguments')
       if (member?.type === 'Identifier')
-        this.#weak.set(nameOf(member), `${own}#${nameOf(member).replace(/\d+$/, '')}`)
+        this.#weak.set(nameOf(member), this.#weakKey(this.#aliases.get(own) ?? own, nameOf(member)))
     }
     for (const child of childrenOf(node)) this.#findWeak(child, own)
+  }
+
+  /** Without the number that made the lowered name unique in its file, if that leaves no other of the class. */
+  #weakKey(className: string, member: string): string {
+    const key = `${className}#${member.replace(/\d+$/, '')}`
+    const others = [...this.#weak].filter(([name]) => name !== member).map(([, other]) => other)
+    return others.includes(key) ? `${className}#${member}` : key
   }
 
   #statement(statement: SyntaxNode): void {
@@ -309,8 +344,9 @@ class Transformer {
         name !== '' &&
         (inner === null || nameOf(inner) === name)
       ) {
-        const { text, shape } = this.#openClass(value, name)
-        this.#classes.set(name, shape)
+        const own = this.#aliases.get(name) ?? name
+        const { text, shape } = this.#openClass(value, own)
+        this.#classes.set(own, shape)
         initialise.push(text)
       } else {
         this.#visit(declarator, node)
@@ -355,11 +391,13 @@ class Transformer {
   #openClass(node: SyntaxNode, name: string): { text: string; shape: ClassShape } {
     const parent = node['superClass'] as SyntaxNode | null
     const names = parent === null || parent.type === 'Identifier' ? [] : this.#namesIn(parent)
-    return this.#classRewriter.open(node, name, names, () => {
+    const opened = this.#classRewriter.open(node, name, names, () => {
       this.#scopes.within({ ...node, id: null }, () => {
         for (const child of childrenOf(node)) if (child !== node['id']) this.#visit(child, node)
       })
     })
+    const isLowered = [...this.#weak.values()].some((key) => key.startsWith(`${name}#`))
+    return { text: opened.text, shape: { ...opened.shape, isLowered } }
   }
 
   /** The values of the module that an expression reads at once, as expressions. */

@@ -26,7 +26,8 @@ export function generate(pick: Pick, count: number): GeneratedModule[] {
 
 function generateModule(pick: Pick, index: number): GeneratedModule {
   const imports = new Set<number>()
-  for (let left = Math.min(index, 1 + pick.int(3)); left > 0; left -= 1) imports.add(pick.int(index))
+  for (let left = Math.min(index, 1 + pick.int(3)); left > 0; left -= 1)
+    imports.add(pick.int(index))
   return {
     imports: [...imports].sort((a, b) => a - b),
     parent: imports.size > 0 && pick.int(3) === 0 ? [...imports][0]! : undefined,
@@ -72,7 +73,9 @@ export function textOf(module: GeneratedModule, index: number): string {
   ]
   if (module.extraExport) lines.push(`export const extra${index} = () => ${add}`)
   if (module.isDecorated)
-    lines.push(`const plus = (f: any, _: any) => function (this: any, x: number) { return f.call(this, x) + ${add} }`)
+    lines.push(
+      `const plus = (f: any, _: any) => function (this: any, x: number) { return f.call(this, x) + ${add} }`,
+    )
   lines.push(`export class C${index} ${parent === undefined ? '' : `extends C${parent} `}{`)
   lines.push(`  #secret = ${index}`, `  static shared = ${add}`)
   lines.push(`  own${index}() { this.#secret = rule${index}(this.#secret); return this.#secret }`)

@@ -18,7 +18,7 @@ export class HotApp implements AsyncDisposable {
   private constructor(folder: string, scratch: AsyncDisposable, options: Partial<ReloaderOptions>) {
     this.folder = folder
     this.#scratch = scratch
-    this.reloader = native.createReloader({ roots: [folder], ...options })
+    this.reloader = native.createReloader({ roots: [folder], detectNative: false, ...options })
   }
 
   static async open(

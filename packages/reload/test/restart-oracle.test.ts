@@ -18,7 +18,7 @@ it('after random edits behaves as a fresh process with the migrated state', asyn
         mkdirSync(folder, { recursive: true })
         return folder
       },
-      createReloader: (folder) => native.createReloader({ roots: [folder] }),
+      createReloader: (folder) => native.createReloader({ roots: [folder], detectNative: false }),
     })
   expect(edits).toBe(96)
 })
