@@ -8,7 +8,7 @@ import { NativeHooks } from './hooks.ts'
 import { instancesOnHeap } from './instances.ts'
 import type { ModuleCode } from './module-code.ts'
 import { keep, onDispose, scope } from './module-context.ts'
-import { type Link, ModuleSlot, type ModuleVersion } from './module-slot.ts'
+import type { Link, ModuleSlot, ModuleVersion } from './module-slot.ts'
 import type {
   PatchedClass,
   ReloadKind,

@@ -17,6 +17,7 @@ import {
   type NativeSide,
 } from './module-slot.ts'
 import { ModuleScope } from './scope.ts'
+import type * as Rewriter from './transform.ts'
 
 const require = createRequire(import.meta.url)
 const CODE = new Set(['.ts', '.mts', '.js', '.mjs', '.tsx', '.jsx'])
@@ -113,8 +114,8 @@ export class Runner {
     return { hash, code: dataCode(this.#parse(file, text)) }
   }
 
-  rewriter(): typeof import('./transform.ts') {
-    return require(TRANSFORM) as typeof import('./transform.ts')
+  rewriter(): typeof Rewriter {
+    return require(TRANSFORM) as typeof Rewriter
   }
 
   compile(slot: ModuleSlot, code: ModuleCode): ModuleFunction {

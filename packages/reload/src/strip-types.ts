@@ -1,6 +1,7 @@
 // TypeScript to JavaScript: Node's own type stripping, which keeps every line and column where it is;
 // esbuild for what that cannot do (decorators, enums, JSX).
 import { createRequire, stripTypeScriptTypes } from 'node:module'
+import type * as Esbuild from 'esbuild'
 import { ReloadError } from './errors.ts'
 
 const require = createRequire(import.meta.url)
@@ -32,10 +33,10 @@ export function stripTypes(file: string, source: string): Lowered {
 }
 
 function lower(file: string, source: string): Lowered {
-  const { transformSync } = require('esbuild') as typeof import('esbuild')
+  const { transformSync } = require('esbuild') as typeof Esbuild
   try {
     const { code, map } = transformSync(source, {
-      loader: /x$/.test(file) ? 'tsx' : 'ts',
+      loader: file.endsWith('x') ? 'tsx' : 'ts',
       sourcefile: file,
       target: 'es2024',
       supported: { decorators: false, using: true },

@@ -5,13 +5,20 @@ import { HotApp } from './hot-app.ts'
 
 const ECS = new URL('../../ecs/src/index.ts', import.meta.url).href
 
+// eslint-disable-next-line typescript/no-explicit-any -- what a module written as text exports
+type Exports = any
+
 /** Loads version 1, lets `before` take what it wants from it, reloads version 2. */
 async function across<T>(
   one: string,
   two: string,
-  before: (module: any) => T, // eslint-disable-line typescript/no-explicit-any
-): Promise<{ module: any; held: T; app: HotApp; report: Awaited<ReturnType<HotApp['edit']>> }> {
-  // eslint-disable-line typescript/no-explicit-any
+  before: (module: Exports) => T,
+): Promise<{
+  module: Exports
+  held: T
+  app: HotApp
+  report: Awaited<ReturnType<HotApp['edit']>>
+}> {
   const app = await HotApp.open({ 'm.ts': one })
   const module = await app.import('m.ts')
   const held = before(module)

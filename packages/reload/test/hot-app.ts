@@ -4,11 +4,10 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { scratchFolder } from '@rts/testing'
+import type * as Library from '../src/index.ts'
 import type { Reloader, ReloaderOptions } from '../src/index.ts'
 
-export const native = createRequire(import.meta.url)(
-  '../src/index.ts',
-) as typeof import('../src/index.ts')
+export const native = createRequire(import.meta.url)('../src/index.ts') as typeof Library
 
 export class HotApp implements AsyncDisposable {
   readonly folder: string
