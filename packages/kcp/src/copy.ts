@@ -11,5 +11,6 @@ export function copyBytes(
 ): void {
   if (length <= SMALL) {
     for (let index = 0; index < length; index += 1) target[at + index] = source[start + index]!
-  } else copy.call(source, target, at, start, start + length)
+  } else if (length === source.length) target.set(source, at)
+  else copy.call(source, target, at, start, start + length)
 }
