@@ -11,11 +11,11 @@ export interface BotRun {
   readonly rampMs?: number
   readonly signal?: AbortSignal
   readonly namePrefix?: string
-  /** Rewrites a gate's address, for instance to one of a fault proxy; undefined drops it. @defaultValue TCP only, as it is */
+  /** What bots connect by. @defaultValue 'tcp' */
+  readonly transport?: 'tcp' | 'kcp' | 'ws'
+  /** Rewrites a gate's address, for instance to one of a fault proxy; undefined drops it. @defaultValue those of `transport`, as they are */
   readonly gate?: (url: string) => string | undefined
 }
-
-const tcpOnly = (url: string): string | undefined => (url.startsWith('tcp:') ? url : undefined)
 
 /** Runs bots against a running arena over real sockets. */
 export function playWithBots(run: BotRun): Promise<BotReport> {
@@ -26,7 +26,8 @@ export function playWithBots(run: BotRun): Promise<BotReport> {
     rampMs = 1000,
     signal,
     namePrefix = 'bot',
-    gate = tcpOnly,
+    transport = 'tcp',
+    gate = (url) => (url.startsWith(`${transport}:`) ? url : undefined),
   } = run
   return runBots({
     count,

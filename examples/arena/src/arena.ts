@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { MemoryBackend, type Backend } from '@rts/discovery'
 import { systemClock, systemRandom, type Transport } from '@rts/rpc'
+import { kcp } from '@rts/rpc/kcp'
 import { tcp } from '@rts/rpc/tcp'
 import { ws } from '@rts/rpc/ws'
 import { SqliteStore, type EntityStore } from '@rts/store'
@@ -12,6 +13,8 @@ import type { ArenaConfig, Role } from './config.ts'
 import { startNodeOfRole } from './roles.ts'
 
 const RESTART_MS = 300
+/** All bots of a demo come from one address; in the open, the defaults are better. */
+const BOTS_FROM_ONE_ADDRESS = { maxSessionsPerAddress: 4096, maxHandshakesPerSecond: 1000 }
 
 interface Running {
   readonly node: ArenaNode
@@ -95,7 +98,7 @@ export class Arena extends EventEmitter<{ changed: [] }> {
     const clock = new CrashableClock(systemClock)
     const { listen } = this.#config
     const between = [tcp()]
-    const toPlayers = [tcp(), ws()]
+    const toPlayers = [tcp(), kcp(BOTS_FROM_ONE_ADDRESS), ws()]
     const surroundings: Surroundings = {
       config: this.#config,
       clock,

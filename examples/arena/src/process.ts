@@ -54,11 +54,11 @@ export async function runNode(
   }
 }
 
-/** Where players come in: at gates alone, so that no other process loads WebSockets. */
+/** Where players come in: at gates alone, so that no other process loads KCP or WebSockets. */
 async function doors(role: Role, { listen }: ArenaConfig): Promise<Surroundings['players']> {
   if (role !== 'gate') return { transports: [], listen: [] }
-  const { ws } = await import('@rts/rpc/ws')
-  return { transports: [tcp(), ws()], listen: [listen.tcp, listen.ws] }
+  const [{ kcp }, { ws }] = await Promise.all([import('@rts/rpc/kcp'), import('@rts/rpc/ws')])
+  return { transports: [tcp(), kcp(), ws()], listen: [listen.tcp, listen.ws] }
 }
 
 /** Settles when the node should stop; a second signal ends the process at once. */

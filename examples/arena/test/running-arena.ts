@@ -31,7 +31,7 @@ export function nodeOf(arena: Arena, role: Role): ArenaNode {
 }
 
 /** The first address of the gate with that scheme. */
-export function gateUrl(arena: Arena, scheme: 'tcp' | 'ws'): string {
+export function gateUrl(arena: Arena, scheme: 'tcp' | 'kcp' | 'ws'): string {
   const url = nodeOf(arena, 'gate').addresses.find((address) => address.startsWith(`${scheme}:`))
   if (url === undefined) throw new Error(`the gate has no ${scheme} address`)
   return url

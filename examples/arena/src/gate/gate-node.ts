@@ -7,6 +7,8 @@ import { baseNode } from '../base-node.ts'
 import { serverUrl } from '../server-url.ts'
 import { counted } from '../status.ts'
 
+const MAX_PORT_TRIES = 5
+
 /** Turns a login ticket into who the player is; throws with a code when it may not. */
 export type Authenticate = (ticket: string) => { account: string; name?: string }
 
@@ -50,7 +52,7 @@ export async function startGate(
         logger,
       })
       starting.onStop(() => gate.stop())
-      for (const url of players.listen) playerUrls.push((await gate.listen(url)).url)
+      for (const url of players.listen) playerUrls.push(...(await listenAt(gate, url)))
     },
   })
   return {
@@ -62,6 +64,21 @@ export async function startGate(
     // Players stay until it stops; then their clients go to another gate.
     drain: () => node.drain(),
     stop: () => node.stop(),
+  }
+}
+
+/** At a TCP address also KCP, at the same port number. */
+async function listenAt(gate: Gate, url: string): Promise<string[]> {
+  if (!url.startsWith('tcp:')) return [(await gate.listen(url)).url]
+  for (let tries = 1; ; tries += 1) {
+    const tcp = await gate.listen(url)
+    try {
+      return [tcp.url, (await gate.listen(tcp.url.replace('tcp:', 'kcp:'))).url]
+    } catch (error) {
+      // A port that is free for TCP may be taken for UDP.
+      await tcp.close()
+      if (!url.endsWith(':0') || tries === MAX_PORT_TRIES) throw error
+    }
   }
 }
 
