@@ -7,7 +7,7 @@ const SERVER = '10.0.0.1 7000'
 const key = (): Uint8Array => authenticated().begin((n) => new Uint8Array(n).fill(7)).hello
 
 /** A first hello as a client writes it. */
-const hello = (nonce: number, token = new Uint8Array(0)): Uint8Array =>
+const hello = (nonce: number, token: Uint8Array = new Uint8Array(0)): Uint8Array =>
   encodeHello({
     nonce: new Uint8Array(8).fill(nonce),
     flags: 0,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { KIND } from '../../src/socket/datagram.ts'
-import { Heard, pair } from '../support/virtual-network.ts'
+import { Heard, pair, read } from '../support/virtual-network.ts'
 
 const SERVER = '10.0.0.1 7000'
 const message = (size: number): Uint8Array => new Uint8Array(size)
@@ -46,7 +46,7 @@ describe('a client whose address changes', () => {
 
   test('gets no more than three times what it sent before it has answered the challenge', async () => {
     const { network, near, far } = await pair()
-    new Heard(far)
+    read(far)
     network.run(3000)
     network.isRecording = true
     far.send(message(20_000))
@@ -133,7 +133,7 @@ describe('an attacker', () => {
 describe('the size of datagrams', () => {
   test('begins at 1200, and grows to what the path carries once data fills them', async () => {
     const { network, near, far } = await pair()
-    new Heard(far)
+    read(far)
     network.faults.mtu = 1410
     network.isRecording = true
     for (let i = 0; i < 20; i += 1) {
@@ -177,7 +177,7 @@ describe('the size of datagrams', () => {
 
   test('stays where it is when probing is off', async () => {
     const { network, near, far } = await pair({ near: { maxDatagramBytes: 1200 } })
-    new Heard(far)
+    read(far)
     for (let i = 0; i < 40; i += 1) {
       near.send(message(5000))
       network.run(50)

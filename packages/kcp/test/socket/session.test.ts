@@ -1,7 +1,7 @@
 import { seededRandom } from '@rts/testing'
 import { describe, expect, test } from 'vitest'
 import type { KcpConnectOptions, KcpSession } from '../../src/index.ts'
-import { Heard, pair, type Pair } from '../support/virtual-network.ts'
+import { Heard, pair, read, type Pair } from '../support/virtual-network.ts'
 
 const message = (size: number, fill = size): Uint8Array => new Uint8Array(size).fill(fill & 0xff)
 const bytesOf = (heard: Heard): number =>
@@ -181,7 +181,7 @@ describe('messages', () => {
   test('the normal profile acknowledges later than the fast one', async () => {
     const acksOf = async (profile: 'normal' | 'fast'): Promise<number> => {
       const { network, near, far } = await pair({ near: { profile }, far: { profile } })
-      new Heard(far)
+      read(far)
       const before = far.stats().datagramsOut
       for (let i = 0; i < 100; i += 1) {
         near.send(message(10))
@@ -382,7 +382,7 @@ describe('time', () => {
 
   test('a client looks whether the path still works when the other end falls silent', async () => {
     const { network, near, far } = await pair()
-    new Heard(near)
+    read(near)
     for (let i = 0; i < 10; i += 1) {
       far.send(message(10))
       network.run(100)
@@ -463,7 +463,7 @@ describe('other shapes', () => {
 
   test('the knobs of KCP are there under their names, and stats tell', async () => {
     const { network, near, far } = await pair()
-    new Heard(far)
+    read(far)
     near.setNoDelay(0, 40, 0, false)
     near.setWindowSize(64, 64)
     near.setAckNoDelay(false)
