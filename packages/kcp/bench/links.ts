@@ -6,7 +6,8 @@ const MESSAGES = 20_000
 const SEEDS = 20
 
 const FAST: KcpOptions = { nodelay: 1, interval: 10, resend: 2, nc: true }
-const NORMAL: KcpOptions = { nodelay: 0, interval: 10, resend: 0, nc: true }
+const NORMAL: KcpOptions = { nodelay: 0, interval: 40, resend: 2, nc: true }
+const SLOW: KcpOptions = { nodelay: 0, interval: 10, resend: 0, nc: true }
 
 interface LinkCase {
   readonly loss: number
@@ -21,6 +22,7 @@ const CASES: readonly LinkCase[] = [
   { loss: 0, mode: 'fast, grid', options: FAST, flush: 'grid' },
   { loss: 0, mode: 'fast', options: FAST, flush: 'event', original: [34, 39, 39, 1.54] },
   { loss: 0.05, mode: 'fast', options: FAST, flush: 'event', original: [35, 112, 131, 1.68] },
+  { loss: 0.1, mode: 'no fast resend', options: SLOW, flush: 'event' },
   { loss: 0.1, mode: 'normal', options: NORMAL, flush: 'event' },
   { loss: 0.1, mode: 'fast, grid', options: FAST, flush: 'grid' },
   { loss: 0.1, mode: 'fast', options: FAST, flush: 'event', original: [37, 125, 230, 1.83] },
