@@ -18,6 +18,7 @@ import { copyBytes } from './copy.ts'
 import { DatagramWriter, type KcpOutput } from './datagram-writer.ts'
 import { checkOption, checkOptions, type KcpOptions } from './options.ts'
 import { ReceiveBuffer } from './receive-buffer.ts'
+import { fragmentsOf, queueCut, recut } from './recut.ts'
 import { RtoEstimator } from './rto.ts'
 import { type Packet, SegmentPool } from './segment-pool.ts'
 import {
@@ -206,11 +207,11 @@ export class Kcp {
       if (filled > 0) this.#snd.extend(bytes, offset, filled)
       return length
     }
-    const count = rest <= this.#mss ? 1 : Math.ceil(rest / this.#mss)
+    const count = fragmentsOf(rest, this.#mss)
     if (!this.#stream && count > this.#maxFragments()) return -2
     if (this.waitSnd + count > this.#maxWaitSnd) return -3
     if (filled > 0) this.#snd.extend(bytes, offset, filled)
-    this.#queue(bytes, offset + filled, rest, count)
+    queueCut(this.#snd, bytes, offset + filled, rest, this.#mss, this.#stream)
     return length
   }
 
@@ -356,7 +357,12 @@ export class Kcp {
     this.#enter()
     checkOption('mtu', mtu)
     const mss = mtu - IKCP_OVERHEAD
-    if (mss < this.#mss && !this.#recut(mss)) return false
+    const isCutInMessage = this.#lastFrg > 0
+    if (
+      mss < this.#mss &&
+      !recut(this.#snd, mss, this.#stream, isCutInMessage, this.#maxFragments())
+    )
+      return false
     this.#mtu = mtu
     this.#mss = mss
     this.#snd.setOutputBytes(this.#headroom + mtu + this.#tailroom)
@@ -388,59 +394,6 @@ export class Kcp {
   #window(): number {
     const window = Math.min(this.#sndWnd, this.#rmtWnd)
     return this.#nc ? window : Math.min(window, this.#congestion.cwnd)
-  }
-
-  #queue(bytes: Uint8Array, offset: number, length: number, count: number): void {
-    let at = offset
-    let rest = length
-    for (let index = count - 1; index >= 0; index -= 1) {
-      const size = Math.min(rest, this.#mss)
-      this.#snd.push(bytes, at, size, this.#stream ? 0 : index)
-      at += size
-      rest -= size
-    }
-  }
-
-  /** Cuts what waits into segments of `mss`; false when that cannot be. */
-  #recut(mss: number): boolean {
-    const snd = this.#snd
-    const { records } = snd
-    for (let sn = snd.una; sn !== snd.nxt; sn = (sn + 1) | 0)
-      if (records[snd.at(sn) + LENGTH]! > mss) return false
-    // A message whose first fragments have been numbered keeps its fragments as they are.
-    const isCutInMessage = this.#lastFrg > 0
-    let inFirst = isCutInMessage
-    let size = 0
-    for (let sn = snd.nxt; sn !== snd.end; sn = (sn + 1) | 0) {
-      const record = snd.at(sn)
-      const length = records[record + LENGTH]!
-      const isLast = records[record + FRG] === 0
-      if (inFirst && length > mss) return false
-      size += length
-      if (!isLast) continue
-      if (!inFirst && Math.ceil(size / mss) > this.#maxFragments()) return false
-      inFirst = false
-      size = 0
-    }
-    const before = this.#mss
-    this.#mss = mss
-    const waiting = snd.unqueue()
-    let parts: Uint8Array[] = []
-    inFirst = isCutInMessage
-    for (const { frg, bytes } of waiting) {
-      if (inFirst) {
-        snd.push(bytes, 0, bytes.length, frg)
-        inFirst = frg !== 0
-        continue
-      }
-      parts.push(bytes)
-      if (frg !== 0) continue
-      const whole = Buffer.concat(parts)
-      this.#queue(whole, 0, whole.length, Math.max(1, Math.ceil(whole.length / mss)))
-      parts = []
-    }
-    this.#mss = before
-    return true
   }
 
   #validate(view: DataView, start: number, end: number): number {
