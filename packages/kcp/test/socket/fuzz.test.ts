@@ -1,0 +1,121 @@
+import { seededRandom } from '@rts/testing'
+import { describe, expect, test } from 'vitest'
+import {
+  decodeAcceptHeader,
+  decodeHello,
+  decodeRefuse,
+  decodeRetry,
+  KIND,
+} from '../../src/socket/datagram.ts'
+import { authenticated, type DatagramCipher, type KcpSecurity } from '../../src/index.ts'
+import { Heard, pair } from '../support/virtual-network.ts'
+
+const MUTATIONS = 1_000_000
+const CLIENT = '10.0.9.1'
+
+describe('a million mutated datagrams', () => {
+  test('change nothing without the key: no throw, no close, no growth, no answer but to hellos', async () => {
+    const { network, near, far, listener } = await pair({ far: { maxRetriesPerSecond: 1000 } })
+    const [heardNear, heardFar] = [new Heard(near), new Heard(far)]
+    network.isRecording = true
+    for (let i = 0; i < 30; i += 1) {
+      near.send(new Uint8Array(1 + i * 60))
+      near.sendUnreliable(new Uint8Array(i))
+      network.run(20)
+    }
+    network.run(5000)
+    const corpus = network.seen.filter(({ to }) => to === '10.0.0.1 7000').map(({ bytes }) => bytes)
+    const before = { messages: heardFar.messages.length, unreliable: heardFar.unreliable.length }
+    const sentBefore = listener.counters().datagramsOut
+    const random = seededRandom(11)
+    const port = far.remotePort
+    let received = 0
+    for (let i = 0; i < MUTATIONS; i += 1) {
+      const bytes = corpus[random.int(corpus.length)]!.slice()
+      const changes = 1 + random.int(4)
+      // One change at least is in what the tag covers, wherever it lands.
+      for (let change = 0; change < changes; change += 1)
+        bytes[random.int(random.chance(0.5) ? 16 : bytes.length) % bytes.length]! ^=
+          1 << random.int(8)
+      const cut = random.chance(0.2) ? bytes.subarray(0, random.int(bytes.length + 1)) : bytes
+      received += cut.length
+      listener.deliver(cut, random.chance(0.9) ? CLIENT : '66.6.6.6', port)
+    }
+    const counters = listener.counters()
+    expect(counters.opened).toBe(1)
+    expect(counters.closed).toBe(0)
+    expect(counters.migrations).toBe(0)
+    // Two flips of one bit are none: such a datagram is a replay.
+    expect([heardFar.messages.length, heardFar.unreliable.length]).toEqual([
+      before.messages,
+      before.unreliable,
+    ])
+    expect([...heardNear.closes, ...heardFar.closes]).toEqual([])
+    expect(counters.dropped.notAuthentic).toBeGreaterThan(MUTATIONS / 20)
+    expect(counters.dropped.replayed).toBeGreaterThan(MUTATIONS / 20)
+    expect(counters.datagramsOut - sentBefore).toBeLessThanOrEqual(counters.retries)
+    expect(counters.bytesOut).toBeLessThan(received)
+    near.send(new Uint8Array(5))
+    network.run(100)
+    expect(heardFar.messages.length).toBe(before.messages + 1)
+  }, 30_000)
+
+  test('with the key, but any body: the session lives or closes with a code, and the listener goes on', async () => {
+    const random = seededRandom(12)
+    for (let round = 0; round < 60; round += 1) {
+      // A peer that has the keys and uses them for nonsense.
+      const real = authenticated()
+      let cipher: DatagramCipher | undefined
+      const security: KcpSecurity = {
+        begin: (draw) => {
+          const exchange = real.begin(draw)
+          const finish: typeof exchange.finish = (reply, transcript) =>
+            (cipher = exchange.finish(reply, transcript))
+          return { hello: exchange.hello, finish }
+        },
+        accept: () => undefined,
+      }
+      const { network, near, far, listener } = await pair({ seed: round + 1, near: { security } })
+      const { conv } = near
+      const heard = new Heard(far)
+      const bytes = new Uint8Array(1600)
+      for (let counter = 1000; counter < 1500; counter += 1) {
+        const body = random(random.int(200))
+        const kind = KIND.kcp + random.int(9)
+        if (random.chance(0.5) && body.length >= 24) {
+          body.set([conv, conv >>> 8, conv >>> 16, conv >>> 24, 81 + random.int(4), 0])
+          body.fill(0, 12, 24)
+          body[20] = random.int(body.length)
+        }
+        bytes.set([kind, conv, conv >>> 8, conv >>> 16, conv >>> 24, counter, counter >>> 8])
+        bytes.fill(0, 7, 11)
+        bytes.set(body, 11)
+        const end = cipher!.seal(bytes, 0, 11, 11 + body.length, counter)
+        listener.deliver(bytes.slice(0, end), CLIENT, far.remotePort)
+        if (!far.isOpen) break
+      }
+      network.run(10_000)
+      if (!far.isOpen) expect(heard.closes).toHaveLength(1)
+      expect(listener.sessionCount).toBeLessThanOrEqual(1)
+    }
+  })
+
+  test('parsers of the handshake are total', () => {
+    const random = seededRandom(13)
+    const nonce = new Uint8Array(8)
+    for (let i = 0; i < 100_000; i += 1) {
+      const bytes = random(random.int(600))
+      if (random.chance(0.8)) bytes.set([KIND.hello, 0x4b, 0x43, 0x50, 1].slice(0, bytes.length))
+      const hello = decodeHello(bytes)
+      if (typeof hello === 'object') {
+        expect(hello.token.length + hello.key.length).toBeLessThan(bytes.length)
+        expect(hello.idleTimeoutMs * hello.window).toBeGreaterThan(0)
+      }
+      if (random.chance(0.8)) bytes.fill(0, 1, 9)
+      decodeRetry(bytes, nonce)
+      decodeRefuse(bytes, nonce)
+      const accept = decodeAcceptHeader(bytes, nonce)
+      if (accept !== undefined) expect(accept.bodyStart).toBeLessThanOrEqual(bytes.length)
+    }
+  })
+})

@@ -1,0 +1,39 @@
+import { expect, test } from 'vitest'
+import { siphash24 } from '../../src/socket/siphash.ts'
+import { TagCipher } from '../../src/socket/tag-cipher.ts'
+
+// Of the paper's appendix and its reference code: key 00 01 … 0f, input 00 01 … of so many bytes.
+const VECTORS: readonly (readonly [length: number, hash: string])[] = [
+  [0, '310e0edd47db6f72'],
+  [1, 'fd67dc93c539f874'],
+  [2, '5a4fa9d909806c0d'],
+  [3, '2d7efbd796666785'],
+  [7, '37d1018bf50002ab'],
+  [8, '6224939a79f5f593'],
+  [15, 'e545be4961ca29a1'],
+]
+const key = new Int32Array([0x03020100, 0x07060504, 0x0b0a0908, 0x0f0e0d0c])
+
+test.each(VECTORS)('SipHash-2-4 of %i bytes is what the paper has', (length, hash) => {
+  const bytes = Uint8Array.from({ length: length + 5 }, (_, i) => i - 2)
+  const out = new Int32Array(2)
+  siphash24(key, 0, bytes, 2, 2 + length, out)
+  expect(Buffer.from(out.buffer).toString('hex')).toBe(hash)
+})
+
+test('what one end seals the other opens, and no end its own; any change of a bit is noticed', () => {
+  const keys = new Int32Array(8).map((_, i) => (i + 1) * 0x01234567)
+  const client = new TagCipher(keys, 'client')
+  const listener = new TagCipher(keys, 'listener')
+  const sealed = Uint8Array.from({ length: 60 }, (_, i) => i)
+  expect(client.seal(sealed, 0, 11, 52)).toBe(60)
+  expect(listener.open(sealed, 0, 11, 60)).toBe(52)
+  expect(client.open(sealed, 0, 11, 60)).toBe(-1)
+  for (let bit = 0; bit < 60 * 8; bit += 1) {
+    const changed = sealed.slice()
+    changed[bit >> 3]! ^= 1 << (bit & 7)
+    expect(listener.open(changed, 0, 11, 60)).toBe(-1)
+  }
+  for (let length = 0; length < 60; length += 1)
+    expect(listener.open(sealed, 0, 11, length)).toBe(-1)
+})
