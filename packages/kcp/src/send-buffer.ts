@@ -200,8 +200,8 @@ export class SendBuffer {
     let needed = extra + 1
     for (let sn = this.una; sn !== this.end; sn = (sn + 1) | 0)
       needed += Math.max(0, this.records[this.at(sn) + LENGTH]!)
-    // Twice what is needed: one that is just full would move again with the next message.
-    this.#takeBlock(needed * 2)
+    // A quarter more than is needed, as one that is just full would move again soon; more would only spread it over the cache.
+    this.#takeBlock(needed + (needed >> 2))
     let position = 0
     for (let sn = this.una; sn !== this.end; sn = (sn + 1) | 0) {
       const record = this.at(sn)
