@@ -40,13 +40,13 @@ export const LAST_SEALED_KIND: number = KIND.closed
 /** Kind, conv, counter. */
 export const HEADER_BYTES = 11
 export const NONCE_BYTES = 8
-export const PROTOCOL_VERSION = 1
+const PROTOCOL_VERSION = 1
 /** A smaller hello is refused, so that no answer is larger than its question. */
 export const MIN_HELLO_BYTES = 256
 /** Nothing larger is sent or taken. */
 export const MAX_DATAGRAM_BYTES = 1500
 /** The handshake of a `KcpSecurity` may need so much in each direction. */
-export const MAX_KEY_BYTES = 900
+const MAX_KEY_BYTES = 900
 export const CLOSE_FLAG_RESET = 1
 export const MAX_REASON_BYTES = 200
 /** Of the sealed part of ACCEPT: idle u32, window u16. */

@@ -74,7 +74,6 @@ export interface KcpSocketOptions extends KcpSessionOptions {
   readonly openSocket?: OpenDatagramSocket
 }
 
-export type ResolvedSessionOptions = Required<Omit<KcpSessionOptions, 'profile'>>
 export interface ResolvedSocketOptions extends Required<Omit<KcpSocketOptions, 'profile'>> {}
 
 const DEFAULTS = {

@@ -6,7 +6,7 @@ import { readU32, writeU32 } from './datagram.ts'
 import type { Endpoint } from './endpoint.ts'
 
 /** 16 random bytes and a CRC-32. */
-export const ENVELOPE_BYTES = 20
+const ENVELOPE_BYTES = 20
 const ENVELOPE_NONCE_BYTES = 16
 
 /** How to talk to a plain KCP peer, which knows no handshake. Both ends must have the same. */
