@@ -1,5 +1,6 @@
 import type { ArgumentsSchema } from './standard-schema.ts'
 import type { MethodLimit } from './method-gate.ts'
+import { markedMethods } from './rpc-decorator.ts'
 import type { CallerKind } from './remote-types.ts'
 
 /** One callable method: where it is inside its target, and who may call it. */
@@ -102,9 +103,13 @@ function addClass(
   if (path.length > MAX_COMPONENT_DEPTH) {
     throw new TypeError(`${where}: components nest deeper than ${MAX_COMPONENT_DEPTH}`)
   }
-  if (type.rpc !== undefined) addTable(methods, type.rpc, type, holder, path, where)
+  const marked = markedMethods(holder)
+  const { rpc } = type
+  const table = rpc === undefined ? marked : { ...marked, ...rpc }
+  addTable(methods, table, type, holder, path, where)
   for (const [name, part] of Object.entries(type.components ?? {})) {
-    if (part.rpc === undefined && part.components === undefined) continue
+    const isMarked = Object.keys(markedMethods(part.prototype)).length > 0
+    if (part.rpc === undefined && part.components === undefined && !isMarked) continue
     checkName(name, where)
     // A component may be made later than its entity: then its class is what can be checked.
     const instance = (holder as Record<string, unknown> | undefined)?.[name]

@@ -192,8 +192,9 @@ export class TcpChaos {
         await proxy.refuse(false)
       } else {
         this.tally.fault('kill')
-        this.#breaks(false)
+        // Its links are reset when it is gone, not when it is told to go.
         await this.#server.kill()
+        this.#breaks(false)
         await this.#server.start()
       }
       this.#options.onCalm?.()
