@@ -33,7 +33,7 @@ describe('the table of nodes', () => {
       }
     }
     expect(lines(60)[1]).toMatch(/tcp:\/\/10[.0-9]*…/)
-    expect(lines(30)[0]).toBe('ROLE  NODE    STATE     ')
+    expect(lines(30)[0]).toBe('ROLE  NODE    STATE')
   })
 
   it('lets no record steer the terminal, and counts wide characters twice', () => {
