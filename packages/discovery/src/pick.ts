@@ -65,7 +65,7 @@ export interface PickOptions {
 
 /** How a call to a picked node ended. */
 export interface Outcome {
-  /** @defaultValue the time since the pick */
+  /** @defaultValue the time since the pick; after a pick by key none */
   readonly latencyMs?: number
   /** The node did not do its work. An answer that says no is none of this. @defaultValue false */
   readonly failed?: boolean
