@@ -29,9 +29,12 @@ test('a saved edit reaches the running process, which goes on counting; a broken
       timeoutMs: 20_000,
     })
     writeFileSync(file, `${text}}`)
-    await eventually(() => expect(output).toMatch(/not reloaded: .*greeter\.ts:\d+:\d+[^]*good day/), {
-      timeoutMs: 20_000,
-    })
+    await eventually(
+      () => expect(output).toMatch(/not reloaded: .*greeter\.ts:\d+:\d+[^]*good day/),
+      {
+        timeoutMs: 20_000,
+      },
+    )
   } finally {
     child.kill()
   }

@@ -19,7 +19,7 @@ export interface Place {
   readonly column?: number
 }
 
-export const formatPlace = ({ file, line, column }: Place): string =>
+const formatPlace = ({ file, line, column }: Place): string =>
   [file, line, column].filter((part) => part !== undefined).join(':')
 
 /** Any failure this package reports. Branch on `code`; `message` is for people. */

@@ -18,7 +18,7 @@ export interface Pick {
   int(below: number): number
 }
 
-export const METHODS = ['alpha', 'beta', 'gamma', 'delta'] as const
+const METHODS = ['alpha', 'beta', 'gamma', 'delta'] as const
 
 export function generate(pick: Pick, count: number): GeneratedModule[] {
   return Array.from({ length: count }, (_, index) => generateModule(pick, index))
