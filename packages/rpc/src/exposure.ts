@@ -1,6 +1,5 @@
 import type { ArgumentsSchema } from './standard-schema.ts'
 import type { MethodLimit } from './method-gate.ts'
-import { markedMethods } from './rpc-decorator.ts'
 import type { CallerKind } from './remote-types.ts'
 
 /** One callable method: where it is inside its target, and who may call it. */
@@ -40,6 +39,13 @@ interface Compiled {
 }
 
 const MAX_COMPONENT_DEPTH = 8
+let marks: ((holder: object | undefined) => Table) | undefined
+
+/** From now on methods are open by their marks, too. */
+export function readMarksBy(read: (holder: object | undefined) => Table): void {
+  marks = read
+}
+
 const compiled = new WeakMap<object, Compiled>()
 
 /**
@@ -103,13 +109,19 @@ function addClass(
   if (path.length > MAX_COMPONENT_DEPTH) {
     throw new TypeError(`${where}: components nest deeper than ${MAX_COMPONENT_DEPTH}`)
   }
-  const marked = markedMethods(holder)
+  const marked = marks?.(holder)
   const { rpc } = type
-  const table = rpc === undefined ? marked : { ...marked, ...rpc }
-  addTable(methods, table, type, holder, path, where)
+  addTable(
+    methods,
+    marked === undefined ? (rpc ?? {}) : { ...marked, ...rpc },
+    type,
+    holder,
+    path,
+    where,
+  )
   for (const [name, part] of Object.entries(type.components ?? {})) {
-    const isMarked = Object.keys(markedMethods(part.prototype)).length > 0
-    if (part.rpc === undefined && part.components === undefined && !isMarked) continue
+    // Whether methods are marked is seen below.
+    if (marks === undefined && part.rpc === undefined && part.components === undefined) continue
     checkName(name, where)
     // A component may be made later than its entity: then its class is what can be checked.
     const instance = (holder as Record<string, unknown> | undefined)?.[name]
@@ -137,7 +149,7 @@ function addTable(
       name,
       callers: callerBits(callers, where, name),
       schema: schemaOf(schemas, where, name),
-      limit: limitOf(limits, where, name),
+      limit: limits?.[name] as MethodLimit | undefined,
       syncRuns: 0,
     })
   }
@@ -157,19 +169,6 @@ function schemaOf(
     throw new TypeError(`${where}.validate gives "${name}" what is no Standard Schema`)
   }
   return schema as ArgumentsSchema
-}
-
-function limitOf(limits: Table | undefined, where: string, name: string): MethodLimit | undefined {
-  const limit =
-    limits !== undefined && Object.hasOwn(limits, name)
-      ? (limits[name] as MethodLimit | undefined)
-      : undefined
-  if (limit === undefined) return undefined
-  const { running, waiting = 0 } = limit
-  if (!(Number.isInteger(running) && running >= 1 && Number.isInteger(waiting) && waiting >= 0)) {
-    throw new TypeError(`${where}.limits gives "${name}" no whole numbers, running from 1`)
-  }
-  return limit
 }
 
 /** Names no table may open: what every object has, and what would make a remote a promise. */

@@ -1,5 +1,8 @@
+import { exposeIn } from './expose-in.ts'
+import type { ExposedMethods } from './exposure.ts'
 import type { IncomingCall } from './incoming-call.ts'
 import type { Turns } from './mailbox.ts'
+import type { Exposed } from './peer-host.ts'
 
 /** How many calls of one method a node takes at once. */
 export interface MethodLimit {
@@ -7,6 +10,34 @@ export interface MethodLimit {
   readonly running: number
   /** How many more wait for their turn; beyond, a call fails with `RPC_OVERLOADED`. @defaultValue 0 */
   readonly waiting?: number
+}
+
+/** @throws TypeError when a limit is no whole numbers, running from 1. */
+export function checkLimits(methods: ExposedMethods): void {
+  for (const [name, { limit }] of methods) {
+    if (limit === undefined) continue
+    const { running, waiting = 0 } = limit
+    if (!(Number.isInteger(running) && running >= 1 && Number.isInteger(waiting) && waiting >= 0)) {
+      throw new TypeError(`limits gives "${name}" no whole numbers, running from 1`)
+    }
+  }
+}
+
+/** As `exposeIn`, for a host that keeps limits. @throws TypeError as {@link checkLimits} does. */
+export function exposeLimited(
+  services: Map<string, Exposed>,
+  name: string,
+  target: object,
+  table: object | undefined,
+): () => void {
+  const undo = exposeIn(services, name, target, table)
+  try {
+    checkLimits(services.get(name)!.methods)
+  } catch (error) {
+    undo()
+    throw error
+  }
+  return undo
 }
 
 interface Waiting {

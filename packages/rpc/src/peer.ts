@@ -2,7 +2,7 @@ import { ByteReader } from './byte-reader.ts'
 import type { CallTarget } from './call-target.ts'
 import { concat } from './byte-writer.ts'
 import { CLOSE } from './close-codes.ts'
-import { exposeIn } from './expose-in.ts'
+import { exposeLimited } from './method-gate.ts'
 import { IncomingCalls } from './incoming-calls.ts'
 import { isInPlace } from './in-place-link.ts'
 import type { Link } from './link.ts'
@@ -128,7 +128,7 @@ export class RpcPeer {
    * @returns The undo.
    */
   expose<T extends object>(name: string, target: T, table?: RpcTable<T>): () => void {
-    return exposeIn(this.#incoming.services, name, target, table)
+    return exposeLimited(this.#incoming.services, name, target, table)
   }
 
   /**

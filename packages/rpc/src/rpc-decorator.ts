@@ -1,3 +1,4 @@
+import { readMarksBy } from './exposure.ts'
 import type { CallerKind } from './remote-types.ts'
 
 type Marked = Readonly<Record<string, readonly CallerKind[]>>
@@ -18,6 +19,7 @@ export function rpc(
   method: (this: This, ...args: Args) => R,
   context: ClassMethodDecoratorContext<This, (this: This, ...args: Args) => R>,
 ) => void {
+  readMarksBy(markedMethods)
   return (method, { kind, name, private: isPrivate, static: isStatic }) => {
     if (kind !== 'method' || isPrivate || isStatic || typeof name === 'symbol') {
       throw new TypeError(`@rpc: ${String(name)} is no public method of objects`)
@@ -27,7 +29,7 @@ export function rpc(
 }
 
 /** The methods of an object that are marked, unless a subclass has others of their names. */
-export function markedMethods(holder: object | undefined): Marked {
+function markedMethods(holder: object | undefined): Marked {
   const table: Record<string, readonly CallerKind[]> = {}
   const seen = new Set<string>()
   for (let type = holder; type != null && type !== Object.prototype; type = parentOf(type)) {

@@ -7,7 +7,7 @@ import type { ClusterAuth } from './cluster-auth.ts'
 import { Connector } from './connector.ts'
 import type { EntityRef } from './entity-ref.ts'
 import { RpcError } from './errors.ts'
-import { exposeIn } from './expose-in.ts'
+import { checkLimits, exposeLimited } from './method-gate.ts'
 import { exposeByClass } from './exposure.ts'
 import { messageBytesFor, SERVER_MESSAGE_BYTES } from './limits.ts'
 import { LinkPassing, type PassingNode } from './link-passing.ts'
@@ -251,7 +251,7 @@ export class RpcNode {
    * @throws TypeError when the table names what is not a method.
    */
   expose<T extends object>(name: string, target: T, table?: RpcTable<T>): () => void {
-    return exposeIn(this.#host.services, name, target, table)
+    return exposeLimited(this.#host.services, name, target, table)
   }
 
   /**
@@ -262,7 +262,7 @@ export class RpcNode {
     encodeEntityId(entityId)
     const { entities } = this.#host
     if (entities.has(entityId)) throw new RangeError(`an entity ${entityId} is served already`)
-    exposeByClass(entity)
+    checkLimits(exposeByClass(entity))
     const served = { target: entity, mailbox: mailboxOf(entity, 'serial') }
     entities.set(entityId, served)
     return () => {
