@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { systemClock } from '../../src/index.ts'
@@ -70,7 +71,7 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
   next()
   const result = await chaos.run()
   cancel()
-  await new Promise<void>((resolve) => void systemClock.setTimer(3000, resolve))
+  await sleep(3000)
   const after = sample(startedAt, result.calls)
   samples.push(after)
   const steady = samples.filter(({ atMs }) => atMs >= durationMs / 5)

@@ -182,6 +182,8 @@ export class TcpChaos {
         proxy.stall(false)
       } else if (kind < 10) {
         this.tally.fault('half cut')
+        // The client's end hears nothing of it.
+        this.#breaks(true)
         proxy.cutHalf('target')
       } else if (kind < 11) {
         this.tally.fault('refused')
