@@ -13,4 +13,8 @@ export const library = (
     sourcemap: true,
     // `node:sqlite` exists only under its full name.
     removeNodeProtocol: false,
+    // Numbers and texts with a name stand where they are used: whoever bundles this cannot put them there any more.
+    esbuildOptions: (options) => {
+      options.minifySyntax = true
+    },
   }) as Options

@@ -1,4 +1,4 @@
-import { systemClock } from '@rts/rpc'
+import { systemClock } from '@rts/rpc/client'
 import type { Phase, PlayerEvents } from '../src/player/arena-player.ts'
 import { ARENA_HEIGHT, ARENA_WIDTH } from '../src/shared/rules.ts'
 import type { Welcome } from '../src/shared/server-api.ts'

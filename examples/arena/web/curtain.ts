@@ -1,4 +1,4 @@
-import { systemClock } from '@rts/rpc'
+import { systemClock } from '@rts/rpc/client'
 import type { RankRow } from '../src/shared/player-api.ts'
 import type { Welcome } from '../src/shared/server-api.ts'
 import { element, setText } from './elements.ts'

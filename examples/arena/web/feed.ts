@@ -1,4 +1,4 @@
-import { systemClock } from '@rts/rpc'
+import { systemClock } from '@rts/rpc/client'
 import { element, make, setText } from './elements.ts'
 import type { Kill } from './happenings.ts'
 

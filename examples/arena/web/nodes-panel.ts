@@ -1,4 +1,4 @@
-import { systemClock } from '@rts/rpc'
+import { systemClock } from '@rts/rpc/client'
 import { element, make, setText } from './elements.ts'
 
 const POLL_MS = 2000

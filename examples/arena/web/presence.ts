@@ -1,5 +1,5 @@
 import { Client } from '@rts/client'
-import { systemClock } from '@rts/rpc'
+import { systemClock } from '@rts/rpc/client'
 import { websocket } from '@rts/rpc/websocket'
 import { ArenaPlayer, type PlayerEvents } from '../src/player/arena-player.ts'
 import type { Login } from '../src/player/login.ts'

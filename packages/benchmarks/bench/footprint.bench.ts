@@ -36,13 +36,14 @@ const row = (name: string, contender: string, value: number, unit: string): Benc
 
 const folderOf = (scratch: string, name: string): string => join(scratch, 'installed', name)
 
-async function install(scratch: string): Promise<[BenchRow[], BenchCheck[]]> {
+async function install(scratch: string, only?: string): Promise<[BenchRow[], BenchCheck[]]> {
   const tarballs = await packPackages(scratch)
   const overrides = Object.fromEntries([...tarballs].map(([name, path]) => [name, `file:${path}`]))
   const sizes: BenchRow[] = []
   const counts: BenchRow[] = []
   const checks: BenchCheck[] = []
   for (const { name, manifest } of publishedPackages()) {
+    if (only !== undefined && name !== only) continue
     const folder = folderOf(scratch, name)
     await mkdir(folder, { recursive: true })
     const dependencies = { [manifest.name]: overrides[manifest.name] }
@@ -192,10 +193,13 @@ async function startAndIdle(
 }
 
 await using scratch = await scratchFolder('footprint')
-const installed = await install(scratch.path)
+// `pnpm bench footprint --client`: the browser's download alone, for those who work on it.
+const isClientAlone = process.argv.includes('--client')
+const installed = await install(scratch.path, isClientAlone ? 'client' : undefined)
 const downloaded = await bundle(folderOf(scratch.path, 'client'))
-const running = await runNodes(scratch.path)
-const parts = [installed, downloaded, running]
+const parts = isClientAlone
+  ? [installed, downloaded]
+  : [installed, downloaded, await runNodes(scratch.path)]
 report(
   'footprint',
   parts.flatMap(([rows]) => rows),

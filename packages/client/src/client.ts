@@ -1,6 +1,12 @@
 import type { Clock, Ctor, Link, Random, Remote, RpcTable } from '@rts/rpc'
 import { systemRandom } from '@rts/rpc/client'
-import { CLOSE, ClientSession, type CloseKind, type RouteInfo, type RouteState } from '@rts/session'
+import {
+  ClientSession,
+  type CLOSE,
+  type CloseKind,
+  type RouteInfo,
+  type RouteState,
+} from '@rts/session'
 import { systemClock } from './clock.ts'
 import { Emitter } from './emitter.ts'
 import { ClientError } from './errors.ts'
@@ -35,8 +41,13 @@ const DEFAULTS = {
   maxMessageBytes: 1_114_112,
 }
 const DEFAULT_CONNECT_TIMEOUT_MS = 30_000
+// Of the session's table, which a bundle need not hold as a whole.
+const GOING_AWAY: typeof CLOSE.goingAway = 4004
+const OVERLOADED: typeof CLOSE.overloaded = 4005
+const PROTOCOL_ERROR: typeof CLOSE.protocolError = 4110
+const CLOSED_BY_CLIENT: typeof CLOSE.closedByClient = 4200
 /** Closes with which a gate asks to go to another one. */
-const ELSEWHERE: readonly number[] = [CLOSE.goingAway, CLOSE.overloaded]
+const ELSEWHERE: readonly number[] = [GOING_AWAY, OVERLOADED]
 
 interface ConnectWaiter {
   readonly resolve: () => void
@@ -65,10 +76,12 @@ export class Client {
 
   /** @throws RangeError when there is no gate, a gate no transport reaches, or a time is not above 0. */
   constructor(options: ClientOptions) {
+    const times = { ...DEFAULTS }
     for (const name of Object.keys(DEFAULTS) as (keyof typeof DEFAULTS)[]) {
-      const value = options[name]
-      if (value !== undefined && !(Number.isFinite(value) && value > 0))
+      const value = options[name] ?? DEFAULTS[name]
+      if (!(Number.isFinite(value) && value > 0))
         throw new RangeError(`${name} must be above 0, not ${value}`)
+      times[name] = value
     }
     const clock = (this.#clock = options.clock ?? systemClock)
     const random = (this.#random = options.random ?? systemRandom)
@@ -80,8 +93,7 @@ export class Client {
       }),
     )
     this.#dialer = new GateDialer({
-      ...DEFAULTS,
-      ...defined(options, Object.keys(DEFAULTS)),
+      ...times,
       gates: options.gates,
       transports: options.transports,
       clock,
@@ -200,7 +212,7 @@ export class Client {
     if (this.#closing === undefined) {
       this.#end ??= new ClientError('CLIENT_CLOSED', `the client is closed: ${reason}`)
       this.#session?.close(reason)
-      this.#stop(CLOSE.closedByClient, reason)
+      this.#stop(CLOSED_BY_CLIENT, reason)
     }
     return this.#closing ?? Promise.resolve()
   }
@@ -217,10 +229,6 @@ export class Client {
       ticket: () => this.#askTicket(ticket),
       openTimeoutMs: openTimeoutMs ?? DEFAULTS.openTimeoutMs,
       ...(limits === undefined ? {} : { limits }),
-      onError: (error) =>
-        this.#clock.defer(() => {
-          throw error
-        }),
     })
     this.#session = session
     this.#routes.use(session)
@@ -292,7 +300,7 @@ export class Client {
     const session = this.#session
     if (session === undefined || this.#closing !== undefined) return
     this.#logger.warn('a server broke the protocol', { reason })
-    this.#sessionClosed(session, CLOSE.protocolError, reason, 'fresh')
+    this.#sessionClosed(session, PROTOCOL_ERROR, reason, 'fresh')
     session.close(reason)
   }
 
@@ -309,11 +317,4 @@ export class Client {
     this.#state = state
     this.#events.emit('state', state)
   }
-}
-
-function defined<T extends object>(options: T, names: readonly string[]): Partial<T> {
-  const entries = Object.entries(options).filter(
-    ([name, value]) => names.includes(name) && value !== undefined,
-  )
-  return Object.fromEntries(entries) as Partial<T>
 }

@@ -21,7 +21,7 @@ export class RouteLink implements Link {
   #isFull = false
   #isClosed = false
 
-  /** @param onBroken - RPC itself closed the link: the server sent what it must not. */
+  /** @param onBroken - The link was closed from within: the server sent what it must not, or takes nothing. */
   constructor(
     route: string,
     epoch: number,
@@ -48,7 +48,7 @@ export class RouteLink implements Link {
     }
     this.#queuedBytes += message.length
     if (this.#queuedBytes > MAX_QUEUED_BYTES)
-      this.end(CLOSE.slowReader, `${this.#queuedBytes} bytes wait for the gate`)
+      this.close(CLOSE.slowReader, `${this.#queuedBytes} bytes wait for the gate`)
     else this.#queue.push(Uint8Array.from(message))
     return false
   }

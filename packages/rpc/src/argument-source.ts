@@ -2,7 +2,8 @@ import { errorReply } from './error-reply.ts'
 import { RpcError } from './errors.ts'
 import type { Link } from './link.ts'
 import { StreamSource } from './stream-source.ts'
-import { encodeFailedEnd, encodeIdFrame, encodeItem, FLAG, KIND } from './wire.ts'
+import { encodeFailedEnd, encodeItem } from './body-frames.ts'
+import { encodeIdFrame, FLAG, KIND } from './wire.ts'
 
 /** What the streams that one end sends as arguments share. */
 export interface ArgumentOutlet {

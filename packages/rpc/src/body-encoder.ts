@@ -256,9 +256,7 @@ function writeBytes(bytes: Uint8Array): void {
 /** The head of an extension of so many bytes. */
 function writeExtension(size: number, type: number): void {
   room(size + 6)
-  const fixed = [1, 2, 4, 8, 16].indexOf(size)
-  if (fixed < 0) writeSize(size, 0xc7)
-  else out[at++] = 0xd4 + fixed
+  writeSize(size, 0xc7)
   out[at++] = type
 }
 

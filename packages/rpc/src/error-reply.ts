@@ -22,22 +22,24 @@ const HIDDEN: ErrorReply = {
  * errors: their messages name addresses and files.
  */
 export function errorReply(error: unknown, caller: CallerKind): ErrorReply {
-  const { code, message, data, syscall } = fieldsOf(error)
+  const reply = errorForServer(error)
+  const isInternal =
+    reply.code === 'RPC_INTERNAL' ||
+    /^(?:RPC|ERR)_/.test(reply.code) ||
+    (error as { readonly syscall?: unknown }).syscall !== undefined
+  return caller !== 'server' && isInternal ? HIDDEN : reply
+}
+
+/** The same for a server, which may know. */
+export function errorForServer(error: unknown): ErrorReply {
+  const { code, message, data } = (
+    typeof error === 'object' && error !== null ? error : {}
+  ) as Record<'code' | 'message' | 'data', unknown>
   const hasCode = typeof code === 'string' && code !== '' && code.length <= MAX_CODE_LENGTH
-  const isInternal = !hasCode || syscall !== undefined || /^(?:RPC|ERR)_/.test(code)
-  if (caller !== 'server' && isInternal) return HIDDEN
   const text = typeof message === 'string' ? message : String(error)
   return {
     code: hasCode ? code : 'RPC_INTERNAL',
     message: text.slice(0, MAX_MESSAGE_LENGTH),
     data: hasCode ? data : undefined,
   }
-}
-
-function fieldsOf(error: unknown): Record<'code' | 'message' | 'data' | 'syscall', unknown> {
-  if (typeof error !== 'object' || error === null) {
-    return { code: undefined, message: undefined, data: undefined, syscall: undefined }
-  }
-  const { code, message, data, syscall } = error as Record<string, unknown>
-  return { code, message, data, syscall }
 }

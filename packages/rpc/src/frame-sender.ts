@@ -2,15 +2,8 @@ import { putU32, putVarint } from './byte-writer.ts'
 import { isInPlace, type InPlaceLink } from './in-place-link.ts'
 import type { Link } from './link.ts'
 import { encodeQuick } from './quick-encoder.ts'
-import {
-  encodeCall,
-  encodeNotifyFrame,
-  encodeReply,
-  KIND,
-  putTarget,
-  targetFlags,
-  type Route,
-} from './wire.ts'
+import { encodeCall, encodeNotifyFrame, encodeReply } from './body-frames.ts'
+import { KIND, putTarget, targetFlags, type Route } from './wire.ts'
 
 /** A header without its entity and extras. */
 const HEADER_BYTES = 16

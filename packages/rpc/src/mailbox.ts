@@ -1,11 +1,6 @@
 import type { Chain } from './chain.ts'
+import { executionOf, type Execution } from './execution.ts'
 import type { IncomingCall } from './incoming-call.ts'
-
-/**
- * How the calls of one object run. `serial`: one at a time, in the order they came. `reentrant`: each when it comes,
- * so that asynchronous ones overlap.
- */
-export type Execution = 'serial' | 'reentrant'
 
 /** A call as its mailbox sees it. */
 export interface MailboxCall {
@@ -135,13 +130,7 @@ const mailboxes = new WeakMap<object, Mailbox<IncomingCall>>()
  * @throws TypeError when `static execution` is something else.
  */
 export function mailboxOf(target: object, byDefault: Execution): Mailbox<IncomingCall> | undefined {
-  const type = target.constructor as { readonly execution?: unknown; readonly name?: string }
-  const execution = type?.execution ?? byDefault
-  if (execution === 'reentrant') return undefined
-  if (execution !== 'serial') {
-    const text = `${type.name}.execution must be 'serial' or 'reentrant', got ${String(execution)}`
-    throw new TypeError(text)
-  }
+  if (executionOf(target, byDefault) === 'reentrant') return undefined
   let mailbox = mailboxes.get(target)
   if (mailbox === undefined) {
     mailbox = new Mailbox()
@@ -149,3 +138,11 @@ export function mailboxOf(target: object, byDefault: Execution): Mailbox<Incomin
   }
   return mailbox
 }
+
+/** What is kept of a service of a node. */
+export const withMailbox = <E extends { readonly target: object }>(
+  exposing: E,
+): E & { readonly mailbox: Mailbox<IncomingCall> | undefined } => ({
+  ...exposing,
+  mailbox: mailboxOf(exposing.target, 'reentrant'),
+})

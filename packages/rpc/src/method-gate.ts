@@ -1,7 +1,7 @@
 import { exposeIn } from './expose-in.ts'
 import type { ExposedMethods } from './exposure.ts'
 import type { IncomingCall } from './incoming-call.ts'
-import type { Turns } from './mailbox.ts'
+import { withMailbox, type Turns } from './mailbox.ts'
 import type { Exposed } from './peer-host.ts'
 
 /** How many calls of one method a node takes at once. */
@@ -30,7 +30,7 @@ export function exposeLimited(
   target: object,
   table: object | undefined,
 ): () => void {
-  const undo = exposeIn(services, name, target, table)
+  const undo = exposeIn(services, name, target, table, withMailbox)
   try {
     checkLimits(services.get(name)!.methods)
   } catch (error) {

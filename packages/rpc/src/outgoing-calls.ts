@@ -16,10 +16,10 @@ import { PendingCall, TiedCall } from './pending-call.ts'
 import type { RetryHost } from './retrying-target.ts'
 import { isStream } from './stream-source.ts'
 import type { ByteReader } from './byte-reader.ts'
+import { encodeNotifyFrame } from './body-frames.ts'
 import {
   decodeExecuted,
   encodeIdFrame,
-  encodeNotifyFrame,
   encodeProbe,
   encodeRoute,
   FLAG,

@@ -9,7 +9,8 @@ import type { Passing } from './passing.ts'
 import type { PeerHost } from './peer-host.ts'
 import type { CallerKind } from './remote-types.ts'
 import { StreamSource } from './stream-source.ts'
-import { encodeFailedEnd, encodeIdFrame, encodeItem, KIND } from './wire.ts'
+import { encodeFailedEnd, encodeItem } from './body-frames.ts'
+import { encodeIdFrame, KIND } from './wire.ts'
 
 /** A call that was answered with a stream. */
 interface OpenStream {

@@ -6,7 +6,8 @@ import type { Link } from './link.ts'
 import type { Passing } from './passing.ts'
 import type { PeerHost } from './peer-host.ts'
 import type { CallerKind } from './remote-types.ts'
-import { encodeError, NOTIFY_ID } from './wire.ts'
+import { encodeError } from './body-frames.ts'
+import { NOTIFY_ID } from './wire.ts'
 
 /** What the calls of one peer are answered with. */
 export class Replies {

@@ -6,7 +6,8 @@ import { RpcError } from './errors.ts'
 import type { Link } from './link.ts'
 import type { RpcPeer } from './peer.ts'
 import type { PeerHost } from './peer-host.ts'
-import { encodeClose, encodeOpen, FLAG, KIND } from './wire.ts'
+import { encodeOpen } from './body-frames.ts'
+import { encodeClose, FLAG, KIND } from './wire.ts'
 
 const HEADER_BYTES = 5
 const MAX_REASON_BYTES = 256

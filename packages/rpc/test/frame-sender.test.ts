@@ -5,13 +5,8 @@ import { FrameSender, TooLarge } from '../src/frame-sender.ts'
 import type { Piece } from '../src/transports/batch-writer.ts'
 import { SlabPool } from '../src/transports/slab-pool.ts'
 import { StreamLink } from '../src/transports/stream-link.ts'
-import {
-  encodeCall,
-  encodeEntityId,
-  encodeNotifyFrame,
-  encodeReply,
-  makeRoute,
-} from '../src/wire.ts'
+import { encodeCall, encodeNotifyFrame, encodeReply } from '../src/body-frames.ts'
+import { encodeEntityId, makeRoute } from '../src/wire.ts'
 import { hex } from './support.ts'
 
 /** A link over a stream that keeps what is written. */

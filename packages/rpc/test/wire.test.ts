@@ -3,13 +3,11 @@ import { expect, test } from 'vitest'
 import { encodeNotify, notify, RpcError, RpcNode, withCall, type RpcTable } from '../src/index.ts'
 import { encodeHello, encodeWelcome, transcript } from '../src/handshake-frames.ts'
 import { encodeExtras } from '../src/extras.ts'
+import { encodeCall, encodeFailedEnd, encodeItem } from '../src/body-frames.ts'
 import {
-  encodeCall,
   encodeCredit,
   encodeEntityId,
-  encodeFailedEnd,
   encodeIdFrame,
-  encodeItem,
   encodeProbe,
   KIND,
   makeRoute,

@@ -1,4 +1,11 @@
-import { CLOSE } from './close-codes.ts'
+import {
+  FRAME_TOO_LARGE,
+  HEARTBEAT_TIMEOUT,
+  PROTOCOL_ERROR,
+  RATE_LIMITED,
+  SEQUENCE_GAP,
+  SLOW_CONSUMER,
+} from './shared-codes.ts'
 import type { Clock } from './clock.ts'
 import { encodeClientFrame, stampAcks } from './frame-encoder.ts'
 import type {
@@ -82,13 +89,12 @@ export class Channel {
         stampAcks(frame, ack, stateAck)
         this.#transmit(frame)
       },
-      broke: (reason) => this.loseLink(CLOSE.slowConsumer, reason),
+      broke: (reason) => this.loseLink(SLOW_CONSUMER, reason),
       drained: () => owner.drained(),
     })
     this.#heartbeat = new Heartbeat(clock, random, {
       ping: (time) => this.#ping(time),
-      silent: (ms) =>
-        this.loseLink(CLOSE.heartbeatTimeout, `nothing heard for ${Math.round(ms)} ms`),
+      silent: (ms) => this.loseLink(HEARTBEAT_TIMEOUT, `nothing heard for ${Math.round(ms)} ms`),
     })
   }
 
@@ -183,7 +189,7 @@ export class Channel {
     this.#isBlocked = true
     const slowMs = this.#slowTimeoutMs
     this.#cancelSlow = this.#clock.setTimer(slowMs, () =>
-      this.loseLink(CLOSE.slowConsumer, `the link did not drain for ${slowMs} ms`),
+      this.loseLink(SLOW_CONSUMER, `the link did not drain for ${slowMs} ms`),
     )
   }
 
@@ -201,18 +207,18 @@ export class Channel {
     this.traffic.bytesIn += bytes.length
     if (bytes.length > this.#maxInboundBytes) {
       const problem = `a frame of ${bytes.length} bytes, at most ${this.#maxInboundBytes}`
-      this.#owner.failed(CLOSE.frameTooLarge, problem)
+      this.#owner.failed(FRAME_TOO_LARGE, problem)
       return
     }
     const frame = this.#owner.decode(bytes)
     if (frame.type === 'malformed') {
-      this.#owner.failed(CLOSE.protocolError, frame.problem)
+      this.#owner.failed(PROTOCOL_ERROR, frame.problem)
       return
     }
     this.#heartbeat.heard()
     const freed = 'stateAck' in frame ? this.outbox.acknowledge(frame.ack, frame.stateAck) : 0
     if (freed === undefined) {
-      this.#owner.failed(CLOSE.protocolError, 'an acknowledgement of a frame never sent')
+      this.#owner.failed(PROTOCOL_ERROR, 'an acknowledgement of a frame never sent')
       return
     }
     const rttMs = frame.type === 'pong' ? this.#heartbeat.pong(frame.time) : undefined
@@ -222,7 +228,7 @@ export class Channel {
       rttMs !== undefined ||
       (freed > 0 && (frame.type === 'ack' || frame.type === 'pong'))
     if (!isFree && this.#owner.admit?.(bytes.length) === false) {
-      this.#owner.failed(CLOSE.rateLimited, 'more frames or bytes than the limits allow')
+      this.#owner.failed(RATE_LIMITED, 'more frames or bytes than the limits allow')
       return
     }
     this.#dispatch(frame, rttMs)
@@ -260,7 +266,7 @@ export class Channel {
       this.traffic.duplicates += 1
     } else {
       const last = this.#received.lastReceived
-      this.loseLink(CLOSE.sequenceGap, `frame ${frame.seq} came after frame ${last}`)
+      this.loseLink(SEQUENCE_GAP, `frame ${frame.seq} came after frame ${last}`)
     }
   }
 

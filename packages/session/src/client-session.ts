@@ -1,6 +1,15 @@
 import { Channel, type DeliveredFrame } from './channel.ts'
 import { systemClock, type Clock } from './clock.ts'
-import { CLOSE, closeKind, linkCloseKind, type CloseKind } from './close-codes.ts'
+import { closeKind, linkCloseKind, type CloseKind } from './close-codes.ts'
+import {
+  CLOSED_BY_CLIENT,
+  HANDSHAKE_TIMEOUT,
+  LINK_LOST,
+  PROTOCOL_ERROR,
+  SLOW_CONSUMER,
+  TICKET_FAILED,
+  VERSION_UNSUPPORTED,
+} from './shared-codes.ts'
 import { SessionError } from './errors.ts'
 import { Emitter } from './events.ts'
 import {
@@ -160,18 +169,18 @@ export class ClientSession {
       closed: (code, reason) => this.#linkLost(code, reason),
     })
     if (this.#state === 'closed') {
-      held.drop(CLOSE.closedByClient, 'the session is closed')
+      held.drop(CLOSED_BY_CLIENT, 'the session is closed')
       return
     }
-    this.#letGo()?.drop(CLOSE.linkLost, 'a newer link took over')
+    this.#letGo()?.drop(LINK_LOST, 'a newer link took over')
     this.#state = 'opening'
     this.#opening = held
     this.#attempt += 1
     // A server that was heard before counts as silent after the time it has said itself.
     const timeoutMs = Math.min(this.#openTimeoutMs, this.#terms?.heartbeatTimeoutMs ?? Infinity)
     this.#cancelDeadline = this.#clock.setTimer(timeoutMs, () => {
-      this.#letGo()?.close(CLOSE.handshakeTimeout, 'no answer to the handshake')
-      this.#linkLost(CLOSE.linkLost, `no answer within ${timeoutMs} ms`)
+      this.#letGo()?.close(HANDSHAKE_TIMEOUT, 'no answer to the handshake')
+      this.#linkLost(LINK_LOST, `no answer within ${timeoutMs} ms`)
     })
     if (this.#token === undefined) this.#askTicket(held)
     else this.#sendResume(held, this.#token)
@@ -205,7 +214,7 @@ export class ClientSession {
 
   /** Ends the session, here and at the server. Safe to call twice. */
   close(reason = 'closed by the client'): void {
-    this.#end(CLOSE.closedByClient, reason)
+    this.#end(CLOSED_BY_CLIENT, reason)
   }
 
   #askTicket(held: HeldLink): void {
@@ -213,8 +222,8 @@ export class ClientSession {
       if (this.#opening !== held) return
       const code = (error as { code?: unknown } | undefined)?.code
       const reason = typeof code === 'string' ? code : 'no ticket could be had'
-      this.#letGo()?.close(CLOSE.ticketFailed, 'no ticket')
-      this.#linkLost(CLOSE.ticketFailed, reason)
+      this.#letGo()?.close(TICKET_FAILED, 'no ticket')
+      this.#linkLost(TICKET_FAILED, reason)
     }
     const proceed = (ticket: string): void => {
       if (this.#opening !== held) return
@@ -277,7 +286,7 @@ export class ClientSession {
     } else if (frame?.type === 'resumed' && this.#token !== undefined) {
       this.#resumed(held, frame)
     } else {
-      this.#end(CLOSE.protocolError, 'not an answer to the handshake')
+      this.#end(PROTOCOL_ERROR, 'not an answer to the handshake')
     }
   }
 
@@ -288,7 +297,7 @@ export class ClientSession {
       CODECS.includes(frame.codec) &&
       COMPRESSIONS.includes(frame.compression)
     if (!isSpoken) {
-      this.#end(CLOSE.versionUnsupported, 'the server chose what was not offered')
+      this.#end(VERSION_UNSUPPORTED, 'the server chose what was not offered')
       return
     }
     this.#id = frame.sessionId
@@ -306,10 +315,10 @@ export class ClientSession {
     if (frame.recovered && !canGoOn) {
       if (this.#channel.outbox.isBroken()) {
         // Frames grew too old while the answer was on its way: the next resume asks for a clean start.
-        this.#letGo()?.close(CLOSE.slowConsumer, 'a frame was unacknowledged for too long')
-        this.#linkLost(CLOSE.slowConsumer, 'a frame was unacknowledged for too long')
+        this.#letGo()?.close(SLOW_CONSUMER, 'a frame was unacknowledged for too long')
+        this.#linkLost(SLOW_CONSUMER, 'a frame was unacknowledged for too long')
       } else {
-        this.#end(CLOSE.protocolError, 'an acknowledgement of a frame never sent')
+        this.#end(PROTOCOL_ERROR, 'an acknowledgement of a frame never sent')
       }
       return
     }
@@ -366,7 +375,7 @@ export class ClientSession {
         this.#closedBy(frame.code, frame.reason)
         break
       default:
-        this.#end(CLOSE.protocolError, `a ${frame.type} inside a session`)
+        this.#end(PROTOCOL_ERROR, `a ${frame.type} inside a session`)
     }
   }
 
@@ -380,7 +389,7 @@ export class ClientSession {
   #routeChanged({ name, epoch, state }: RouteFrame): void {
     const old = this.#routes.get(name)
     if (epoch <= this.#routeEpoch || (old === undefined && this.#routes.size >= MAX_ROUTES)) {
-      this.#end(CLOSE.protocolError, 'a route announced out of order or too many of them')
+      this.#end(PROTOCOL_ERROR, 'a route announced out of order or too many of them')
       return
     }
     if (old !== undefined) {

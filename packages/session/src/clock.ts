@@ -15,11 +15,10 @@ export const systemClock: Clock = {
   now: () => performance.now(),
   wall: () => Date.now(),
   setTimer(delayMs, fn) {
-    const timer: unknown = setTimeout(fn, delayMs)
-    if (typeof timer === 'object' && timer !== null && 'unref' in timer) {
-      ;(timer as { unref(): void }).unref()
-    }
-    return () => clearTimeout(timer as number)
+    const timer = setTimeout(fn, delayMs)
+    // Browsers return a number here.
+    if (typeof timer === 'object') timer.unref()
+    return () => clearTimeout(timer)
   },
   defer(fn) {
     if (typeof setImmediate === 'function') setImmediate(fn)

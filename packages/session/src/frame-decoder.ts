@@ -45,6 +45,10 @@ function malformed(problem: string): Malformed {
   return { type: 'malformed', problem }
 }
 
+function whole<F extends { readonly type: string }>(reader: ByteReader, frame: F): F | Malformed {
+  return reader.isComplete ? frame : malformed(`a ${frame.type} with a bad field`)
+}
+
 function decodeHandshake(bytes: Uint8Array): HelloFrame | ResumeFrame | Malformed {
   if (MAGIC.some((byte, i) => bytes[i + 1] !== byte)) return malformed('not this protocol')
   if (bytes.length > MAX_HANDSHAKE_BYTES) return malformed('a handshake too long')
@@ -73,7 +77,7 @@ function decodeHandshake(bytes: Uint8Array): HelloFrame | ResumeFrame | Malforme
           reset: (reader.u8() & RESET) !== 0,
           routeEpoch: reader.varint(),
         }
-  return reader.isComplete ? frame : malformed('a handshake with a bad field')
+  return whole(reader, frame)
 }
 
 function readChoices(reader: ByteReader): string[] {
@@ -95,7 +99,7 @@ function decodeWelcome(bytes: Uint8Array): WelcomeFrame | Malformed {
     token: reader.bytes(reader.u16()),
     terms: readTerms(reader),
   }
-  return reader.isComplete ? frame : malformed('a welcome with a bad field')
+  return whole(reader, frame)
 }
 
 function decodeResumed(bytes: Uint8Array): ResumedFrame | Malformed {
@@ -110,7 +114,7 @@ function decodeResumed(bytes: Uint8Array): ResumedFrame | Malformed {
     lastReceived: (flags & RECEIVED_KNOWN) === 0 ? undefined : lastReceived,
     terms: readTerms(reader),
   }
-  return reader.isComplete ? frame : malformed('a resumed with a bad field')
+  return whole(reader, frame)
 }
 
 function readTerms(reader: ByteReader): Terms {
@@ -136,7 +140,7 @@ function decodeLive(bytes: Uint8Array): LiveFrame | RouteFrame | TokenFrame | Ma
   const type = bytes[0]
   if (type === TYPE.bye) {
     const frame: ByeFrame = { type: 'bye', code: reader.u16(), reason: reader.shortText() }
-    return reader.isComplete ? frame : malformed('a bye with a bad field')
+    return whole(reader, frame)
   }
   const ack = reader.u32()
   const stateAck = reader.u16()
@@ -174,7 +178,7 @@ function decodeLive(bytes: Uint8Array): LiveFrame | RouteFrame | TokenFrame | Ma
     default:
       return malformed('an unknown frame type')
   }
-  return reader.isComplete ? frame : malformed('a frame with a bad field')
+  return whole(reader, frame)
 }
 
 /** Route epochs start at 1. */

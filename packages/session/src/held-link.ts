@@ -1,4 +1,4 @@
-import { CLOSE } from './close-codes.ts'
+import { LINK_LOST } from './shared-codes.ts'
 import { encodeClientFrame } from './frame-encoder.ts'
 import type { SessionLink } from './link.ts'
 
@@ -39,7 +39,7 @@ export class HeldLink {
     try {
       return this.link.send(message)
     } catch (error) {
-      this.#release()?.closed(CLOSE.linkLost, String(error))
+      this.#release()?.closed(LINK_LOST, String(error))
       return false
     }
   }

@@ -4,23 +4,20 @@ import type { Clock } from '../clock.ts'
 import type { Asked } from '../deadlock-watch.ts'
 import { RpcError } from '../errors.ts'
 import type { CallFrame } from '../incoming-call.ts'
-import type { MailboxCall } from '../mailbox.ts'
 import type { RpcPeer } from '../peer.ts'
 
 const NOBODY: Set<Asked> = new Set()
 
 /** One call from a server that is handled here: what `currentCall()` returns. */
-export class ClientCall implements CallContext, CallFrame, MailboxCall {
+export class ClientCall implements CallContext, CallFrame {
   readonly caller = 'server'
-  readonly frameId = 0
-  readonly chain: Chain = NO_CHAIN
   /** Servers believe no player who waits for whom. */
   readonly chainOn: Chain = NO_CHAIN
   readonly asked: Set<Asked> = NOBODY
   isUnfollowed = false
   readonly priority = 0
-  readonly trace = undefined
-  readonly traceId = undefined
+  declare readonly trace: undefined
+  declare readonly traceId: undefined
   readonly peer: RpcPeer
   readonly id: number
   readonly deadline: number | undefined
@@ -31,10 +28,8 @@ export class ClientCall implements CallContext, CallFrame, MailboxCall {
   #cancelTimer: (() => void) | undefined
   /** Runs it when its turn has come. */
   run: () => void = () => {}
-  /** Takes it out of the mailbox it waits in. */
-  withdraw: () => void = () => {}
-  /** It waits for its turn. */
-  isWaiting = false
+  /** While it waits in a queue: takes it out. */
+  withdraw: (() => void) | undefined
 
   constructor(peer: RpcPeer, clock: Clock, id: number, deadline: number | undefined) {
     this.peer = peer

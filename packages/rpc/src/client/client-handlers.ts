@@ -1,29 +1,39 @@
 import type { ByteReader } from '../byte-reader.ts'
 import { encodeString } from '../byte-writer.ts'
 import { enterCall } from '../call-context.ts'
-import { errorReply } from '../error-reply.ts'
+import { errorForServer } from '../error-reply.ts'
 import { RpcError, type Executed } from '../errors.ts'
 import { CALLER_BIT, holderOf, type ExposedMethod } from '../exposure.ts'
-import type { IncomingCall } from '../incoming-call.ts'
-import type { Mailbox } from '../mailbox.ts'
 import type { RpcPeer } from '../peer.ts'
-import type { Exposed } from '../peer-host.ts'
 import { isStream, StreamSource } from '../stream-source.ts'
-import { FLAG, KIND, MAX_NAME_BYTES, MAX_ROUTE_BYTES, MAX_ROUTES, NOTIFY_ID } from '../wire.ts'
+import {
+  EXECUTED,
+  FLAG,
+  KIND,
+  MAX_NAME_BYTES,
+  MAX_ROUTE_BYTES,
+  MAX_ROUTES,
+  NOTIFY_ID,
+} from '../wire.ts'
 import { ClientCall } from './client-call.ts'
-import type { ClientHost } from './client-host.ts'
+import type { ClientExposed, ClientHost } from './client-host.ts'
 import { bodyOf, u32Of, type FrameOutput } from './frame-output.ts'
 
-const MAX_WAITING = 1024
 /** A call that waited begins this long before its deadline at the latest, so that who made it hears that it did not. */
 const MAX_NOTICE_MS = 100
 const NOTICE_SHARE = 0.1
-const EXECUTED: readonly Executed[] = ['no', 'maybe', 'yes']
 
 interface OpenStream {
   readonly call: ClientCall
   readonly source: StreamSource
 }
+
+type Refused =
+  | 'refusedUnknown'
+  | 'refusedForbidden'
+  | 'refusedMalformed'
+  | 'refusedOverloaded'
+  | 'timeouts'
 
 type Route = readonly [service: string, method: string]
 
@@ -33,7 +43,7 @@ export class ClientHandlers {
   readonly #host: ClientHost
   readonly #output: FrameOutput
   /** Services of this link alone. */
-  readonly services: Map<string, Exposed> = new Map()
+  readonly services: Map<string, ClientExposed> = new Map()
   readonly #routes: Route[] = []
   readonly #running = new Set<ClientCall>()
   readonly #streams = new Map<number, OpenStream>()
@@ -72,78 +82,67 @@ export class ClientHandlers {
     if (flags & FLAG.extras) reader.raw(reader.varint())
     if (reader.bad || route === undefined || (isCall && id === NOTIFY_ID)) return false
     const [service, name] = route
-    const refuse = (code: string, why: string): true =>
-      this.#refuse(id, code, `${service || 'entity'}.${name}: ${why}`)
+    const refuse = (counter: Refused, code: string, why: string): true => {
+      counters[counter] += 1
+      return this.#refuse(id, code, `${service || 'entity'}.${name}: ${why}`)
+    }
+    const unknown = (what: string): true =>
+      refuse('refusedUnknown', `RPC_UNKNOWN_${what.toUpperCase()}`, `there is no such ${what} here`)
 
-    const exposed =
-      entityId === undefined
-        ? (this.services.get(service) ?? this.#host.services.get(service))
-        : undefined
-    const method = exposed?.methods.get(name)
-    if (exposed === undefined || method === undefined) {
-      counters.refusedUnknown += 1
-      if (entityId !== undefined) return refuse('RPC_UNKNOWN_ENTITY', 'no entity is served here')
-      if (exposed === undefined) return refuse('RPC_UNKNOWN_SERVICE', 'no such service is exposed')
-      return refuse('RPC_UNKNOWN_METHOD', 'no such method is exposed')
-    }
-    if ((method.callers & CALLER_BIT.server) === 0) {
-      counters.refusedForbidden += 1
-      return refuse('RPC_FORBIDDEN', 'not open to a server')
-    }
+    if (entityId !== undefined) return unknown('entity')
+    const exposed = this.services.get(service) ?? this.#host.services.get(service)
+    if (exposed === undefined) return unknown('service')
+    const method = exposed.methods.get(name)
+    if (method === undefined) return unknown('method')
+    if ((method.callers & CALLER_BIT.server) === 0)
+      return refuse('refusedForbidden', 'RPC_FORBIDDEN', 'not open to a server')
     let args: unknown
     try {
       args = bodyOf(reader)
     } catch (error) {
-      counters.refusedMalformed += 1
-      return this.#refuse(id, 'RPC_BAD_ARGUMENTS', (error as Error).message)
+      return refuse('refusedMalformed', 'RPC_BAD_ARGUMENTS', (error as Error).message)
     }
     if (!Array.isArray(args)) return false
+
     const deadline = timeoutMs === 0 ? undefined : clock.now() + timeoutMs
     const call = new ClientCall(this.#peer, clock, id, deadline)
-    const { target } = exposed
-    const mailbox = exposed.mailbox as Mailbox<IncomingCall & ClientCall> | undefined
-    const leave = (): void => mailbox?.leave(call as IncomingCall & ClientCall)
+    const { queue } = exposed
     const run = (): void => {
-      const holder = holderOf(target, method)
-      if (holder !== undefined) {
-        this.#run(call, method, holder, args as unknown[], leave)
-        return
+      const holder = holderOf(exposed.target, method)
+      if (holder !== undefined) this.#run(call, method, holder, args as unknown[], queue)
+      else {
+        unknown('method')
+        this.#uncount(call)
+        queue?.leave()
       }
-      counters.refusedUnknown += 1
-      refuse('RPC_UNKNOWN_METHOD', 'the object has no such part now')
-      leave()
     }
-    const entered = mailbox?.enter(call as IncomingCall & ClientCall, MAX_WAITING)
-    if (entered === 'full') {
-      counters.refusedOverloaded += 1
-      return refuse('RPC_OVERLOADED', `${MAX_WAITING} calls wait for it`)
-    }
+    const entered = queue?.enter(call)
+    if (entered === 'full')
+      return refuse('refusedOverloaded', 'RPC_OVERLOADED', 'too many calls wait for it')
     if (entered !== 'wait') {
       run()
       return true
     }
-    this.#count(call, 1)
+    this.#count(call)
     counters.waitingCalls += 1
     const over = (): void => {
-      call.isWaiting = false
+      call.withdraw = undefined
       call.stopTimer()
       counters.waitingCalls -= 1
     }
-    call.isWaiting = true
     call.run = () => {
       over()
       run()
     }
     call.withdraw = () => {
       over()
-      mailbox?.withdraw(call as IncomingCall & ClientCall)
-      this.#count(call, -1)
+      queue?.withdraw(call)
+      this.#uncount(call)
     }
     if (deadline !== undefined) {
       call.expireAt(deadline - Math.min(MAX_NOTICE_MS, timeoutMs * NOTICE_SHARE), () => {
-        call.withdraw()
-        counters.timeouts += 1
-        refuse('RPC_TIMEOUT', 'its turn did not come in time')
+        call.withdraw?.()
+        refuse('timeouts', 'RPC_TIMEOUT', 'its turn did not come in time')
       })
     }
     return true
@@ -181,13 +180,13 @@ export class ClientHandlers {
     method: ExposedMethod,
     holder: Record<string, unknown>,
     args: unknown[],
-    leave: () => void,
+    queue: ClientExposed['queue'],
   ): void {
     const over = (answer: () => void): void => {
       call.finish()
       answer()
-      if (this.#running.has(call)) this.#count(call, -1)
-      leave()
+      this.#uncount(call)
+      queue?.leave()
     }
     const fail = (error: unknown): void => over(() => this.#fail(call, method, error))
     const succeed = (result: unknown): void => over(() => this.#answer(call, method, result))
@@ -202,16 +201,20 @@ export class ClientHandlers {
     }
     enterCall(before)
     if (typeof (result as { then?: unknown } | null | undefined)?.then === 'function') {
-      if (!this.#running.has(call)) this.#count(call, 1)
+      this.#count(call)
       ;(result as PromiseLike<unknown>).then(succeed, fail)
     } else succeed(result)
   }
 
-  /** From here on it is an unfinished call, or is one no more. */
-  #count(call: ClientCall, step: 1 | -1): void {
-    if (step > 0) this.#running.add(call)
-    else this.#running.delete(call)
-    this.#host.counters.runningCalls += step
+  /** From here on it is an unfinished call. */
+  #count(call: ClientCall): void {
+    if (this.#running.has(call)) return
+    this.#running.add(call)
+    this.#host.counters.runningCalls += 1
+  }
+
+  #uncount(call: ClientCall): void {
+    if (this.#running.delete(call)) this.#host.counters.runningCalls -= 1
   }
 
   #answer(call: ClientCall, method: ExposedMethod, result: unknown): void {
@@ -232,7 +235,7 @@ export class ClientHandlers {
   }
 
   #fail(call: ClientCall, method: ExposedMethod, error: unknown): void {
-    const { code, message, data } = errorReply(error, 'server')
+    const { code, message, data } = errorForServer(error)
     const isNotify = call.id === NOTIFY_ID
     if (isNotify || code === 'RPC_INTERNAL')
       this.#host.logger.warn('rpc handler failed', { method: method.name, error })
@@ -297,7 +300,7 @@ export class ClientHandlers {
           this.#output.send(KIND.end, u32Of(id))
           return
         }
-        const { code, message, data } = errorReply(failure.reason, 'server')
+        const { code, message, data } = errorForServer(failure.reason)
         if (code === 'RPC_INTERNAL')
           this.#host.logger.warn('rpc stream failed', { method: name, error: failure.reason })
         this.#sendError(KIND.end, id, 'yes', code, message, data)
@@ -333,7 +336,7 @@ export class ClientHandlers {
 }
 
 function stop(call: ClientCall, reason: Error): void {
-  if (call.isWaiting) call.withdraw()
+  if (call.withdraw !== undefined) call.withdraw()
   else call.end(reason)
 }
 

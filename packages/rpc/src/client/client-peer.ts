@@ -1,16 +1,16 @@
 import { ByteReader } from '../byte-reader.ts'
-import { encodeString } from '../byte-writer.ts'
+import type { CallTarget } from '../call-target.ts'
 import { CLOSE } from '../close-codes.ts'
 import { RpcError } from '../errors.ts'
 import { exposeIn } from '../expose-in.ts'
 import type { Link } from '../link.ts'
 import type { RpcPeer } from '../peer.ts'
-import { entityRemote, serviceRemote } from '../remote.ts'
+import { serviceRemote } from '../remote.ts'
 import type { Ctor, Remote, RpcTable } from '../remote-types.ts'
-import { FLAG, KIND, KIND_MASK } from '../wire.ts'
-import { ClientCalls } from './client-calls.ts'
+import { KIND, KIND_MASK } from '../wire.ts'
+import type { ClientCalls } from './client-calls.ts'
 import { ClientHandlers } from './client-handlers.ts'
-import type { ClientHost } from './client-host.ts'
+import { withQueue, type ClientHost } from './client-host.ts'
 import { FrameOutput, u32Of } from './frame-output.ts'
 
 /** What is known of a link that a server is at the other end of. */
@@ -21,12 +21,12 @@ export interface ClientPeerFacts {
 }
 
 /** The server at the other end of one link, as {@link RpcPeer} is for nodes. */
-export class ClientPeer {
+export class ClientPeer implements CallTarget {
   readonly nodeId: string
   readonly role = ''
   readonly caller = 'server'
   readonly url: string
-  readonly calls: ClientCalls
+  readonly #calls: ClientCalls
   readonly #handlers: ClientHandlers
   readonly #host: ClientHost
   readonly #link: Link
@@ -34,17 +34,20 @@ export class ClientPeer {
   readonly #maxReceiveBytes: number
   readonly #reader = new ByteReader()
   readonly #closedListeners = new Set<(code: number, reason: string) => void>()
+  /** Servers measure; a client has its session for that. */
+  readonly rttMs = undefined
   isOpen = true
   #isEnded = false
 
-  constructor(host: ClientHost, link: Link, facts: ClientPeerFacts) {
+  constructor(host: ClientHost, link: Link, calls: ClientCalls, facts: ClientPeerFacts) {
     this.nodeId = facts.name
     this.url = link.remote
     this.#host = host
     this.#link = link
     this.#maxReceiveBytes = facts.maxReceiveBytes
     const output = (this.#output = new FrameOutput(link, facts.maxSendBytes))
-    this.calls = new ClientCalls(host, output)
+    this.#calls = calls
+    calls.bind(output)
     this.#handlers = new ClientHandlers(this as unknown as RpcPeer, host, output)
     host.counters.peers += 1
     link.onMessage = (message) => this.#receive(message)
@@ -55,25 +58,30 @@ export class ClientPeer {
     link.onClose = (code, reason) => this.#ended(code, reason)
   }
 
-  /** Servers measure; a client has its session for that. */
-  get rttMs(): undefined {
-    return undefined
-  }
-
   service<C extends Ctor>(name: string): Remote<C, 'server'> {
-    return serviceRemote(this.calls, name) as Remote<C, 'server'>
+    return serviceRemote(this, name) as Remote<C, 'server'>
   }
 
-  entity<C extends Ctor>(id: string): Remote<C, 'server'> {
-    return entityRemote(this.calls, id) as Remote<C, 'server'>
+  entity(): never {
+    throw new RpcError('RPC_FORBIDDEN', 'entities are not open to a player')
   }
 
   expose<T extends object>(name: string, target: T, table?: RpcTable<T>): () => void {
-    return exposeIn(this.#handlers.services, name, target, table)
+    return exposeIn(this.#handlers.services, name, target, table, withQueue)
   }
 
   openVirtualLink(): never {
     throw new RpcError('RPC_FORBIDDEN', 'virtual links are for servers')
+  }
+
+  /** As of its destination, as long as this link is open. */
+  call(...args: Parameters<CallTarget['call']>): Promise<unknown> {
+    if (this.isOpen) return this.#calls.call(...args)
+    return Promise.reject(new RpcError('RPC_CLOSED', `the link to ${this.nodeId} is closed`))
+  }
+
+  notify(...args: Parameters<CallTarget['notify']>): boolean {
+    return this.isOpen && this.#calls.notify(...args)
   }
 
   close(code: number = CLOSE.normal, reason = ''): void {
@@ -82,8 +90,7 @@ export class ClientPeer {
     this.#link.close(code, reason)
   }
 
-  on(event: 'closed', listener: (code: number, reason: string) => void): () => void {
-    if (event !== 'closed') throw new TypeError(`RpcPeer has no event "${String(event)}"`)
+  on(_: 'closed', listener: (code: number, reason: string) => void): () => void {
     this.#closedListeners.add(listener)
     return () => void this.#closedListeners.delete(listener)
   }
@@ -112,27 +119,15 @@ export class ClientPeer {
       case KIND.stream:
       case KIND.item:
       case KIND.end:
-        return this.calls.onFrame(kind, flags, reader)
+        return this.#calls.onFrame(kind, flags, reader)
       case KIND.cancel:
-      case KIND.ping:
-      case KIND.open: {
+      case KIND.ping: {
         const id = reader.u32()
-        if (reader.bad) return false
         if (kind === KIND.cancel) this.#handlers.onCancel(id)
-        else if (kind === KIND.ping) this.#output.send(KIND.pong, u32Of(id))
-        else {
-          const code = Uint8Array.of(CLOSE.refused & 0xff, CLOSE.refused >>> 8)
-          const reason = encodeString('virtual links are not taken here')
-          this.#output.send(KIND.close | FLAG.yours, u32Of(id), code, reason)
-        }
-        return true
+        else this.#output.send(KIND.pong, u32Of(id))
+        return !reader.bad
       }
-      // What only servers ask for and answer.
-      case KIND.pong:
-      case KIND.data:
-      case KIND.close:
-      case KIND.probe:
-        return reader.u32() >= 0 && !reader.bad
+      // Virtual links, probes and pongs are for who may ask for them: no correct server sends them here.
       default:
         return false
     }
@@ -147,7 +142,7 @@ export class ClientPeer {
   #stop(why: string): void {
     if (!this.isOpen) return
     this.isOpen = false
-    this.calls.close(why)
+    this.#calls.unbind(why)
     this.#handlers.close(why)
   }
 

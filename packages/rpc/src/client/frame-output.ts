@@ -37,10 +37,6 @@ export class FrameOutput {
     this.#maxBytes = maxBytes
   }
 
-  get remote(): string {
-    return this.#link.remote
-  }
-
   get bufferedBytes(): number {
     return this.#link.bufferedBytes
   }

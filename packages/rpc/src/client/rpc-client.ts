@@ -3,10 +3,9 @@ import { Counters } from '../counters.ts'
 import { exposeIn } from '../expose-in.ts'
 import { silentLogger, type Logger } from '../logger.ts'
 import { positive } from '../options.ts'
-import type { Exposed } from '../peer-host.ts'
 import type { RpcTable } from '../remote-types.ts'
 import type { RpcStats } from '../stats.ts'
-import type { ClientHost } from './client-host.ts'
+import { withQueue, type ClientExposed, type ClientHost } from './client-host.ts'
 import { Destination, type DestinationOptions } from './destination.ts'
 
 export interface RpcClientOptions {
@@ -24,7 +23,7 @@ export interface RpcClientOptions {
  */
 export class RpcClient {
   readonly #host: ClientHost
-  readonly #services = new Map<string, Exposed>()
+  readonly #services = new Map<string, ClientExposed>()
   readonly #destinations = new Set<Destination>()
   readonly #closeTimeoutMs: number
   #closing: Promise<void> | undefined
@@ -50,7 +49,7 @@ export class RpcClient {
 
   /** Offers an object to every server. See `RpcNode.expose`; what is open to `server` is meant. */
   expose<T extends object>(name: string, target: T, table?: RpcTable<T>): () => void {
-    return exposeIn(this.#services, name, target, table)
+    return exposeIn(this.#services, name, target, table, withQueue)
   }
 
   stats(): RpcStats {
