@@ -19,6 +19,7 @@ const nodes: Node[] = []
 const written: number[] = []
 let backAt: (number | undefined)[] = []
 let flaps = 0
+let failedStarts = 0
 let fleetTtl = 10
 let fleetSize = 0
 
@@ -28,19 +29,20 @@ const note = (times: Map<string, number[]>, id: string): void => {
   else times.set(id, [now()])
 }
 
+/** As a supervisor does it: a start that fails is tried again. */
 async function enter(id: string, backend: EtcdBackend): Promise<Node> {
-  const registry = new Registry(backend, {
-    ttlSeconds: fleetTtl,
-    fleetSize,
-    connectTimeoutMs: 10_000,
-  })
-  const registration = await registry.register({
-    id,
-    role: 'game',
-    addresses: { tcp: `tcp://${id}:7001` },
-  })
-  registry.on('registered', () => written.push(now()))
-  return { id, backend, registry, registration }
+  for (;;) {
+    const registry = new Registry(backend, { ttlSeconds: fleetTtl, fleetSize })
+    try {
+      const addresses = { tcp: `tcp://${id}:7001` }
+      const registration = await registry.register({ id, role: 'game', addresses })
+      registry.on('registered', () => written.push(now()))
+      return { id, backend, registry, registration }
+    } catch {
+      failedStarts++
+      await registry.stop()
+    }
+  }
 }
 
 async function inBatches<T>(items: readonly T[], size: number, work: (item: T) => Promise<void>) {
@@ -54,7 +56,7 @@ async function inBatches<T>(items: readonly T[], size: number, work: (item: T) =
 const commands = {
   /** Each consumer has connections of its own. */
   async consume(hosts: string, count: number): Promise<void> {
-    await inBatches(Array.from({ length: count }), 10, async () => {
+    await inBatches([...Array(count).keys()], 10, async () => {
       const directory = new Registry(new EtcdBackend({ hosts })).watch('game')
       directory.on('join', ({ id }) => note(joins, id))
       directory.on('leave', ({ id }) => {
@@ -80,8 +82,8 @@ const commands = {
       backend.open()
       backends.push(backend)
     }
-    const places = Array.from({ length: count }, (_, i) => i)
-    await inBatches(places, 25, async (i) => {
+    const places = [...Array(count).keys()]
+    await inBatches(places, 10, async (i) => {
       const backend = backends[Math.floor(i / options.perBackend)]!
       nodes[i] = await enter(`${prefix}_${i}`, backend)
     })
@@ -90,7 +92,7 @@ const commands = {
   async roll(durationMs: number): Promise<[string, string][]> {
     const from = now()
     const restarts = nodes.map(async (node, i) => {
-      await pause(from + (durationMs * i) / nodes.length - now())
+      await pause(Math.max(1, from + (durationMs * i) / nodes.length - now()))
       await node.registry.stop()
       nodes[i] = await enter(node.id, node.backend)
     })
@@ -110,6 +112,7 @@ const commands = {
   times: async (kind: 'join' | 'leave', id: string): Promise<number[]> =>
     (kind === 'join' ? joins : leaves).get(id) ?? [],
   flaps: async (): Promise<number> => flaps,
+  failedStarts: async (): Promise<number> => failedStarts,
   /** Begins to look when each node is registered again. */
   async arm(): Promise<void> {
     backAt = nodes.map(() => undefined)

@@ -3,7 +3,7 @@ type EtcdModule = typeof import('etcd3')
 let loaded: EtcdModule | undefined
 
 /**
- * The `etcd3` client, loaded when the first connection is made: it and gRPC take some 35 MB, which a process
+ * The `etcd3` client, loaded when the first connection is made: it and gRPC take some 25 MB, which a process
  * over another backend does not pay.
  */
 export async function loadEtcd3(): Promise<EtcdModule> {

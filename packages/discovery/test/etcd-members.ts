@@ -2,6 +2,9 @@ import { execFileSync } from 'node:child_process'
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
 import { EtcdProcess, freePort, scratchFolder, serviceBinary } from '@rts/testing'
 
+/** The program that makes certificates. */
+const OPENSSL = 'openssl'
+
 /** Several members that are one cluster. */
 export class EtcdMembers implements AsyncDisposable {
   readonly all: readonly EtcdProcess[]
@@ -69,7 +72,7 @@ export async function startTlsEtcd(): Promise<{
   const scratch = await scratchFolder('etcd-tls-')
   const file = (name: string) => `${scratch.path}/${name}`
   const openssl = (...args: string[]) =>
-    void execFileSync('openssl', args, { cwd: scratch.path, stdio: 'pipe' })
+    void execFileSync(OPENSSL, args, { cwd: scratch.path, stdio: 'pipe' })
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes']
   openssl(
     'req',
