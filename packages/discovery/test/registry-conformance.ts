@@ -57,6 +57,15 @@ export function itIsARegistry(name: string, make: () => Promise<RegistryHarness>
       ...rest,
     })
     const run = <T>(promise: Promise<T>) => harness.run(promise)
+    /** Waits until so many stand in a line. */
+    async function standing(line: string, count: number): Promise<void> {
+      let size = 0
+      await harness.until(() => {
+        const reading = backend.range({ prefix: `/${cluster}/${line}/` })
+        void reading.then(({ entries }) => (size = entries.length))
+        return size === count
+      })
+    }
 
     it('shows every process who joins, changes and leaves', async () => {
       const [a, b, watcher] = processes(3) as [Registry, Registry, Registry]
@@ -188,12 +197,7 @@ export function itIsARegistry(name: string, make: () => Promise<RegistryHarness>
             await lock.release()
           })(),
         )
-        const prefix = `/${cluster}/locks/jobs%2F1/`
-        let size = 0
-        await harness.until(() => {
-          void backend.range({ prefix }).then(({ entries }) => (size = entries.length))
-          return size === i + 2
-        })
+        await standing('locks/jobs%2F1', i + 2)
       }
       expect(order).toEqual([])
       await run(first.release())
@@ -231,12 +235,14 @@ export function itIsARegistry(name: string, make: () => Promise<RegistryHarness>
       await expect(a.elect('master').campaign('a')).rejects.toThrow(TypeError)
       const campaign = b.elect('master').campaign('b')
       await harness.until(() => heard.length === 2)
+      await standing('elections/master', 2)
       expect(await run(office.leader())).toEqual({ key: 'master', value: 'a', fence: first.fence })
       await run(a.elect('master').resign())
       expect(first.heldUntil).toBe(0)
       const second = await run(campaign)
       expect(second.fence).toBeGreaterThan(first.fence)
       const again = a.elect('master').campaign('a again')
+      await standing('elections/master', 2)
       await run(b.stop())
       expect((await run(again)).fence).toBeGreaterThan(second.fence)
       expect(second.signal.aborted).toBe(true)
