@@ -19,7 +19,7 @@ export const KIND = {
   kcp: 16,
   /** One message that may be lost. */
   unreliable: 17,
-  /** id u8, index u8, whole length u16, bytes: half of KCP segments too large for the path. */
+  /** id u16, index u8, whole length u16, bytes: half of KCP segments too large for the path. */
   part: 18,
   /** token u32, padding: answered by `pong`. */
   ping: 19,

@@ -1,6 +1,7 @@
 /** Sizes that are tried, the UDP payload counted: common tunnels, PPPoE, and Ethernet over IPv6 and IPv4. */
 const SIZES = [1280, 1350, 1400, 1452, 1472, 1500] as const
-const MAX_TRIES = 3
+/** On a line that loses a tenth of all datagrams, a size that fits is given up once in thousands. */
+const MAX_TRIES = 5
 const RETRY_MS = 400
 /** After a size did not get through, or the path lost what was large, it is tried again. */
 const REST_MS = 600_000

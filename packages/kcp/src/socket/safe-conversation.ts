@@ -34,7 +34,9 @@ const RESET_COPIES = 3
 const CHALLENGE_BYTES = 8
 const CHALLENGE_RETRY_MS = 200
 const CHALLENGE_TRIES = 3
-const PART_HEADER_BYTES = 4
+const PART_HEADER_BYTES = 5
+/** First halves that wait for their second: a burst of them may come in any order. */
+const MAX_PARTS = 128
 /** With what is in flight not acknowledged for so many RTOs, and yet the other end heard: the path loses what is large. */
 const BLACK_HOLE_RTOS = 6
 const BLACK_HOLE_MIN_MS = 1000
@@ -90,7 +92,7 @@ export class SafeConversation extends Conversation {
   #pathBytes = BASE_DATAGRAM_BYTES
   #progressMs: number
   #lastUna = 0
-  #part: { readonly id: number; readonly index: number; readonly bytes: Uint8Array } | undefined
+  #parts: Map<number, { readonly index: number; readonly bytes: Uint8Array }> | undefined
   #partId = 0
   #closeTries = 0
   #closeDueMs = Infinity
@@ -258,7 +260,7 @@ export class SafeConversation extends Conversation {
 
   protected leave(): void {
     this.#path = undefined
-    this.#part = undefined
+    this.#parts = undefined
     this.#registry.onLeave(this)
   }
 
@@ -335,14 +337,14 @@ export class SafeConversation extends Conversation {
   /** KCP segments cut for a larger path than there is now: in two halves, put together at the other end. */
   #transmitInParts(bytes: Uint8Array, offset: number, length: number): void {
     const { control } = this.endpoint
-    this.#partId = (this.#partId + 1) & 0xff
+    this.#partId = (this.#partId + 1) & 0xffff
     const half = (length + 1) >> 1
     for (const index of [0, 1]) {
       const from = offset + index * half
       const size = index === 0 ? half : length - half
-      control[HEADER_BYTES] = this.#partId
-      control[HEADER_BYTES + 1] = index
-      writeU16(control, HEADER_BYTES + 2, length)
+      writeU16(control, HEADER_BYTES, this.#partId)
+      control[HEADER_BYTES + 2] = index
+      writeU16(control, HEADER_BYTES + 3, length)
       control.set(bytes.subarray(from, from + size), HEADER_BYTES + PART_HEADER_BYTES)
       this.#sendControl(KIND.part, PART_HEADER_BYTES + size)
     }
@@ -351,18 +353,22 @@ export class SafeConversation extends Conversation {
   #takePart(bytes: Uint8Array, start: number, end: number, nowMs: number): boolean {
     const at = start + PART_HEADER_BYTES
     if (at >= end) return false
-    const id = bytes[start]!
-    const index = bytes[start + 1]!
-    const length = readU16(bytes, start + 2)
+    const id = readU16(bytes, start)
+    const index = bytes[start + 2]!
+    const length = readU16(bytes, start + 3)
     const half = (length + 1) >> 1
     if (index > 1 || length > MAX_DATAGRAM_BYTES) return false
     if (end - at !== (index === 0 ? half : length - half)) return false
-    const other = this.#part
-    if (other === undefined || other.id !== id || other.index === index) {
-      this.#part = { id, index, bytes: bytes.slice(at, end) }
+    const parts = (this.#parts ??= new Map())
+    const other = parts.get(id)
+    if (other === undefined || other.index === index) {
+      parts.delete(id)
+      if (parts.size >= MAX_PARTS) parts.delete(parts.keys().next().value!)
+      parts.set(id, { index, bytes: new Uint8Array(bytes.subarray(at, end)) })
       return true
     }
-    this.#part = undefined
+    parts.delete(id)
+    if (parts.size === 0) this.#parts = undefined
     if (other.bytes.length + end - at !== length) return false
     const whole = new Uint8Array(length)
     whole.set(other.bytes, other.index * half)

@@ -8,6 +8,7 @@ import {
   KIND,
 } from '../../src/socket/datagram.ts'
 import { authenticated, type DatagramCipher, type KcpSecurity } from '../../src/index.ts'
+import { mutate, record } from '../support/mutations.ts'
 import { Heard, pair } from '../support/virtual-network.ts'
 
 const MUTATIONS = 1_000_000
@@ -15,32 +16,13 @@ const CLIENT = '10.0.9.1'
 
 describe('a million mutated datagrams', () => {
   test('change nothing without the key: no throw, no close, no growth, no answer but to hellos', async () => {
-    const { network, near, far, listener } = await pair({ far: { maxRetriesPerSecond: 1000 } })
+    const ends = await pair({ far: { maxRetriesPerSecond: 1000 } })
+    const { network, near, far, listener } = ends
     const [heardNear, heardFar] = [new Heard(near), new Heard(far)]
-    network.isRecording = true
-    for (let i = 0; i < 30; i += 1) {
-      near.send(new Uint8Array(1 + i * 60))
-      near.sendUnreliable(new Uint8Array(i))
-      network.run(20)
-    }
-    network.run(5000)
-    const corpus = network.seen.filter(({ to }) => to === '10.0.0.1 7000').map(({ bytes }) => bytes)
+    const corpus = record(ends)
     const before = { messages: heardFar.messages.length, unreliable: heardFar.unreliable.length }
     const sentBefore = listener.counters().datagramsOut
-    const random = seededRandom(11)
-    const port = far.remotePort
-    let received = 0
-    for (let i = 0; i < MUTATIONS; i += 1) {
-      const bytes = corpus[random.int(corpus.length)]!.slice()
-      const changes = 1 + random.int(4)
-      // One change at least is in what the tag covers, wherever it lands.
-      for (let change = 0; change < changes; change += 1)
-        bytes[random.int(random.chance(0.5) ? 16 : bytes.length) % bytes.length]! ^=
-          1 << random.int(8)
-      const cut = random.chance(0.2) ? bytes.subarray(0, random.int(bytes.length + 1)) : bytes
-      received += cut.length
-      listener.deliver(cut, random.chance(0.9) ? CLIENT : '66.6.6.6', port)
-    }
+    const received = mutate(listener, corpus, far.remotePort, MUTATIONS)
     const counters = listener.counters()
     expect(counters.opened).toBe(1)
     expect(counters.closed).toBe(0)

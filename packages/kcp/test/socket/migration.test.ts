@@ -156,24 +156,30 @@ describe('the size of datagrams', () => {
     expect(lost.every(({ bytes }) => bytes[0] === KIND.ping)).toBe(true)
   })
 
-  test('falls back when the path becomes smaller, with what was in flight in halves', async () => {
-    const { network, near, far } = await pair()
-    const heard = new Heard(far)
-    for (let i = 0; i < 40; i += 1) {
+  test.each([
+    { loss: 0, jitterMs: 0 },
+    { loss: 0.1, jitterMs: 20 },
+  ])(
+    'falls back when the path becomes smaller, with what was in flight in halves: %o',
+    async (faults) => {
+      const { network, near, far } = await pair()
+      const heard = new Heard(far)
+      for (let i = 0; i < 40; i += 1) {
+        near.send(message(5000))
+        network.run(50)
+      }
+      expect(near.maxUnreliableBytes).toBe(1452 - 19)
+      Object.assign(network.faults, { mtu: 1250, ...faults })
+      for (let i = 0; i < 40; i += 1) near.send(message(5000))
+      network.runUntil(() => heard.messages.length === 80, 20_000)
+      expect(near.maxUnreliableBytes).toBe(1200 - 19)
+      network.run(2000)
       near.send(message(5000))
-      network.run(50)
-    }
-    expect(near.maxUnreliableBytes).toBe(1452 - 19)
-    network.faults.mtu = 1250
-    for (let i = 0; i < 40; i += 1) near.send(message(5000))
-    network.runUntil(() => heard.messages.length === 80, 20_000)
-    expect(near.maxUnreliableBytes).toBe(1200 - 19)
-    network.run(2000)
-    near.send(message(5000))
-    network.run(1000)
-    expect(near.stats().mtu).toBe(1200 - 19)
-    expect(heard.messages).toHaveLength(81)
-  })
+      network.run(1000)
+      expect(near.stats().mtu).toBe(1200 - 19)
+      expect(heard.messages).toHaveLength(81)
+    },
+  )
 
   test('stays where it is when probing is off', async () => {
     const { network, near, far } = await pair({ near: { maxDatagramBytes: 1200 } })

@@ -1,42 +1,12 @@
 import { seededRandom } from '@rts/testing'
 import { describe, expect, test } from 'vitest'
 import type { KcpConnectOptions, KcpSession } from '../../src/index.ts'
-import { Heard, pair, read, type Pair } from '../support/virtual-network.ts'
+import { soak } from '../support/soak.ts'
+import { Heard, pair, read } from '../support/virtual-network.ts'
 
 const message = (size: number, fill = size): Uint8Array => new Uint8Array(size).fill(fill & 0xff)
 const bytesOf = (heard: Heard): number =>
   heard.messages.reduce((sum, { length }) => sum + length, 0)
-
-/** Messages both ways over a bad line: exact, in order, none missing. */
-async function soak({ network, near, far }: Pair, count: number, seed: number): Promise<void> {
-  const random = seededRandom(seed)
-  const ends = [near, far].map((session) => ({ session, next: 0, at: 0, blocked: false }))
-  let wrong = 0
-  for (const end of ends) {
-    end.session.onMessage = (bytes) => {
-      const number = bytes[0]! | (bytes[1]! << 8) | (bytes[2]! << 16)
-      const last = bytes[bytes.length - 1]!
-      if (number !== end.next || (bytes.length > 3 && last !== (number & 0xff))) wrong += 1
-      end.next += 1
-    }
-    end.session.on('drain', () => (end.blocked = false))
-  }
-  while (ends.some(({ next }) => next < count)) {
-    for (const end of ends) {
-      for (let i = 0; i < 40 && end.at < count && !end.blocked; i += 1) {
-        const size = random.chance(0.01) ? 3000 : 3 + random.int(60)
-        const bytes = new Uint8Array(size)
-        bytes[size - 1] = end.at
-        bytes.set([end.at, end.at >> 8, end.at >> 16])
-        end.blocked = !end.session.send(bytes)
-        end.at += 1
-      }
-      if (!end.session.isOpen) throw new Error(`closed: ${JSON.stringify(end.session.closeInfo)}`)
-    }
-    network.run(10)
-  }
-  expect(wrong).toBe(0)
-}
 
 describe('messages', () => {
   test('arrive whole, in order and once, of any size, both ways', async () => {
@@ -241,7 +211,7 @@ describe('over bad lines', () => {
         ends.network.clock.setTimer(3000, rebind)
       }
       ends.network.clock.setTimer(1000, rebind)
-      await soak(ends, 4000, seed)
+      expect(await soak(ends, 4000, seed)).toBe(0)
       expect(rebinds).toBeGreaterThan(0)
       expect(ends.listener.counters().migrations).toBeGreaterThan(0)
       expect(ends.listener.counters().dropped.notAuthentic).toBeGreaterThan(0)
@@ -252,7 +222,7 @@ describe('over bad lines', () => {
     const ends = await pair()
     ends.network.clock.setTimer(500, () => (ends.network.faults.isCut = true))
     ends.network.clock.setTimer(8500, () => (ends.network.faults.isCut = false))
-    await soak(ends, 5000, 1)
+    expect(await soak(ends, 5000, 1)).toBe(0)
   })
 })
 
