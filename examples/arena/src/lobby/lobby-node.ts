@@ -51,7 +51,7 @@ export async function startLobby(id: string, surroundings: Surroundings): Promis
     setup: (starting) => {
       sessions = new PlayerSessions(starting.rpc, { onSession: welcome, clock, logger })
       parts = {
-        chat: new Chat(starting, sessions.group('chat')),
+        chat: new Chat(starting, sessions.group('chat'), clock, random),
         matchmaker: new Matchmaker(starting, random),
         leaderboard: new Leaderboard(store, () => clock.now()),
       }
