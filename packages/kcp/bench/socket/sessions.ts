@@ -113,6 +113,7 @@ export async function busyCases(): Promise<Cases> {
     rows: [
       row(`${name}: CPU`, share * 100, '% of a core'),
       row(`${name}: echoes`, trips.echoes / 8, '/s'),
+      row(`${name}: CPU each`, (share * 8e6) / trips.echoes, 'us'),
       row(`${name}: round trip p50`, trips.p50, 'ms'),
       row(`${name}: round trip p99`, trips.p99, 'ms'),
     ],
@@ -148,6 +149,11 @@ export async function floodCases(): Promise<Cases> {
     rows: [
       row(`${name}: sent`, sent.sent / FLOOD_SECONDS, '/s'),
       row(`${name}: taken by the listener`, arrived / FLOOD_SECONDS, '/s'),
+      row(
+        `${name}: CPU each, with 4000 echoes a second`,
+        (after.cpuUs - before.cpuUs) / arrived,
+        'us',
+      ),
       row(`${name}: heap growth`, growth, 'KiB'),
       row(`${name}: p99 of 200 sessions before`, calm.p99, 'ms'),
       row(`${name}: p99 of 200 sessions during`, during.p99, 'ms'),

@@ -66,7 +66,7 @@ export class FrameReader {
       if (this.#have === 0 && take === this.#length) {
         this.#length = -1
         if (!sink.onFrame(bytes.subarray(at, at + take))) this.#isBroken = true
-      } else {
+      } else if (take > 0) {
         this.#keep(bytes, at, take)
         if (this.#have === this.#length) {
           const whole = this.#partial!.subarray(0, this.#length)
