@@ -24,6 +24,8 @@ export interface Surroundings {
   readonly ttlSeconds?: number
   /** Told the id of each lease the node takes: whoever sees the node die may end it at once. */
   readonly onLease?: (leaseId: string) => void
+  /** The version of the game's code, where it can be reloaded: nodes that run it tell it. */
+  readonly codeVersion?: () => number
   /** Between servers, and the address to listen on. */
   readonly servers: { readonly transports: readonly Transport[]; readonly listen: string }
   /** Between players and gates. */

@@ -29,10 +29,13 @@ export class Arena extends EventEmitter<{ changed: [] }> {
   readonly #backend: Backend
   readonly #running = new Map<string, Running>()
   #store: EntityStore | undefined
+  readonly #codeVersion: (() => number) | undefined
   #stopping = false
 
-  constructor(config: ArenaConfig, logger: Logger) {
+  /** @param codeVersion - The version of the game's code, where it can be reloaded. */
+  constructor(config: ArenaConfig, logger: Logger, codeVersion?: () => number) {
     super()
+    this.#codeVersion = codeVersion
     this.#config = config
     this.#logger = logger
     // The store outlives this process and remembers fences, so they must grow over restarts.
@@ -106,6 +109,7 @@ export class Arena extends EventEmitter<{ changed: [] }> {
       logger: this.#logger,
       backend: this.#backend,
       store,
+      ...(this.#codeVersion !== undefined && { codeVersion: this.#codeVersion }),
       servers: { transports: between, listen: listen.servers },
       players: { transports: toPlayers, listen: [listen.tcp, listen.ws] },
     }

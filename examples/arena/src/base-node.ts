@@ -12,7 +12,7 @@ export function baseNode(
   surroundings: Surroundings,
   describe: () => string,
 ): NodeOptions {
-  const { config, clock, random, logger, servers } = surroundings
+  const { config, clock, random, logger, servers, codeVersion } = surroundings
   const registry = new Registry(surroundings.backend, {
     cluster: config.cluster,
     ttlSeconds: surroundings.ttlSeconds ?? config.registry.ttlSeconds,
@@ -21,6 +21,9 @@ export function baseNode(
     logger,
   })
   registry.on('lease-live', ({ leaseId }) => surroundings.onLease?.(leaseId))
+  const isGameCode = role === 'game' || role === 'lobby'
+  const status = (): string =>
+    isGameCode && codeVersion !== undefined ? `${describe()}, code ${codeVersion()}` : describe()
   return {
     id,
     role,
@@ -28,7 +31,7 @@ export function baseNode(
     transports: servers.transports,
     listen: [servers.listen],
     cluster: clusterKey(config.clusterKey),
-    services: { status: new Status(describe) },
+    services: { status: new Status(status) },
     clock,
     random,
     logger,

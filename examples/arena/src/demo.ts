@@ -1,3 +1,5 @@
+import { basename } from 'node:path'
+import { watch, type ReloadReport, type Reloader } from '@rts/reload'
 import { Arena } from './arena.ts'
 import type { Logger } from './arena-node.ts'
 import type { ArenaConfig } from './config.ts'
@@ -11,6 +13,7 @@ export interface DemoOptions {
   /** How long bots play when there is no terminal. */
   readonly seconds: number
   readonly bots: number
+  readonly reloader: Reloader
 }
 
 /** The whole arena in this process; returns the exit code. */
@@ -20,8 +23,9 @@ export async function demo({
   logFolder,
   seconds,
   bots,
+  reloader,
 }: DemoOptions): Promise<number> {
-  const arena = new Arena(config, logger)
+  const arena = new Arena(config, logger, () => reloader.version)
   await arena.start()
   const game = config.nodes.find(({ role }) => role === 'game')?.id ?? ''
   let tell: (event: string) => void = () => {}
@@ -32,21 +36,49 @@ export async function demo({
       .catch((error: unknown) => tell(`${game} did not start again: ${String(error)}`))
     return `${game} crashes; its players go on as soon as they have new seats`
   }
+  const reload = (): undefined => void reloader.full().then(reloaded)
+  const reloaded = (report: ReloadReport): void => {
+    for (const line of describeReload(report)) tell(line)
+  }
+  const stopWatching = watch(reloader, { onReload: reloaded })
   try {
     return await play({
-      banner: () => banner(arena, logFolder),
+      banner: () => banner(arena, logFolder, reloader.version),
       loginUrl: () => arena.loginUrl,
-      keys: [{ key: 'k', meaning: 'crash the game node', press: crash }],
+      keys: [
+        { key: 'k', meaning: 'crash the game node', press: crash },
+        { key: 'r', meaning: 'reload the code', press: reload },
+      ],
       onTell: (given) => (tell = given),
       seconds,
       bots,
     })
   } finally {
+    stopWatching()
+    reloader.close()
     await arena.stop()
   }
 }
 
-function banner(arena: Arena, logFolder: string): string {
+/** What a reload did, in a line; and what of the change does not reach what runs. */
+function describeReload({
+  ok,
+  version,
+  files,
+  failure,
+  warnings,
+  applyMs,
+}: ReloadReport): string[] {
+  if (!ok) return [`not reloaded, all as before: ${failure?.message ?? ''}`]
+  const names = files.map(({ file }) => basename(file))
+  const what = names.length > 3 ? `${names.length} files` : names.join(', ')
+  return [
+    `code ${version}: ${what} in ${applyMs.toFixed(1)} ms`,
+    ...warnings.map(({ file, line, message }) => `! ${basename(file)}:${line ?? 1} ${message}`),
+  ]
+}
+
+function banner(arena: Arena, logFolder: string, version: number): string {
   const rows = arena.nodes.map(({ id, role, node }) => [
     id,
     role,
@@ -55,7 +87,7 @@ function banner(arena: Arena, logFolder: string): string {
   ])
   return [
     '',
-    `  ${bold('arena')}: the whole deployment in one process`,
+    `  ${bold('arena')}: the whole deployment in one process, code ${version}`,
     '',
     ...formatTable(['node', 'role', 'now', 'address'], rows).map((line) => `  ${line}`),
     '',

@@ -33,9 +33,12 @@ export async function run(): Promise<number> {
   const shared = { config, logFolder, seconds: Number(values.seconds), bots: Number(values.bots) }
   switch (positionals[0]) {
     case 'demo': {
+      // Before the rest is loaded: what is loaded then stays as it is.
+      const { makeHot } = await import('./hot-code.ts')
+      const reloader = makeHot()
       const { demo } = await import('./demo.ts')
       const logger = createLogger({ name: 'arena', console: false, file: { folder: logFolder } })
-      return demo({ ...shared, logger })
+      return demo({ ...shared, logger, reloader })
     }
     case 'cluster': {
       const { cluster } = await import('./cluster.ts')

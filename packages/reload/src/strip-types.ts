@@ -3,6 +3,7 @@
 import { createRequire, stripTypeScriptTypes } from 'node:module'
 import type * as Esbuild from 'esbuild'
 import { ReloadError } from './errors.ts'
+import { checkSyntax } from './syntax.ts'
 
 const require = createRequire(import.meta.url)
 const NEEDS_LOWERING =
@@ -26,7 +27,8 @@ export function stripTypes(file: string, source: string): Lowered {
     try {
       return { code: quietly(() => stripTypeScriptTypes(source)) }
     } catch {
-      // esbuild says where; and it may know the syntax.
+      // Either it is wrong, and the parser says where at once, or it is more than types, and esbuild knows it.
+      checkSyntax(file, source)
     }
   }
   return lower(file, source)

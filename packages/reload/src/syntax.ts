@@ -29,6 +29,17 @@ export function parse(file: string, code: string): SyntaxNode {
   return result.program as unknown as SyntaxNode
 }
 
+/** Throws where a TypeScript source does not parse. */
+export function checkSyntax(file: string, source: string): void {
+  const error = parseSync(file, source, { lang: 'ts', sourceType: 'module' }).errors[0]
+  if (error !== undefined)
+    throw new ReloadError(
+      'RELOAD_SYNTAX',
+      error.message,
+      placeAt(file, source, error.labels[0]?.start ?? 0),
+    )
+}
+
 export function childrenOf(node: SyntaxNode): SyntaxNode[] {
   const children: SyntaxNode[] = []
   for (const key of visitorKeys[node.type] ?? []) {
