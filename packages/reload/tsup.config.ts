@@ -5,4 +5,5 @@ export default library({
   index: 'src/index.ts',
   register: 'src/register.ts',
   transform: 'src/transform.ts',
+  'transform-worker': 'src/transform-worker.ts',
 })

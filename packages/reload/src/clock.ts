@@ -14,3 +14,12 @@ export const systemClock: Clock = {
   },
   defer: (fn) => void setImmediate(fn),
 }
+
+/** The same with timers that do not keep the process alive. */
+export const backgroundClock: Clock = {
+  ...systemClock,
+  setTimer: (delayMs, fn) => {
+    const timer = setTimeout(fn, delayMs).unref()
+    return () => clearTimeout(timer)
+  },
+}

@@ -218,6 +218,7 @@ export class Reloader {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#hooks.close()
+    this.#runner.close()
   }
 
   [Symbol.dispose](): void {
@@ -308,12 +309,13 @@ export class Reloader {
   async #planChanged(files: readonly string[] | undefined): Promise<Planned> {
     const only = files === undefined ? undefined : new Set(files)
     const planned: Planned = { staged: new Map(), reasons: new Map() }
-    for (const slot of [...this.#runner.slots.values()]) {
+    // All are read before the first is rewritten: an edit meanwhile belongs to the next reload.
+    const texts: [ModuleSlot, string][] = []
+    for (const slot of this.#runner.slots.values()) {
       if (!slot.isEvaluated || (only !== undefined && !only.has(slot.file))) continue
-      if (!existsSync(slot.file)) continue
-      const text = readFileSync(slot.file, 'utf8')
-      await this.#stage(slot, text, 'changed', planned)
+      if (existsSync(slot.file)) texts.push([slot, readFileSync(slot.file, 'utf8')])
     }
+    for (const [slot, text] of texts) await this.#stage(slot, text, 'changed', planned)
     this.#addImporters(planned)
     this.#runner.checkLinks(list(planned))
     return planned
@@ -321,10 +323,14 @@ export class Reloader {
 
   async #planAll(): Promise<Planned> {
     const planned: Planned = { staged: new Map(), reasons: new Map() }
+    const texts = new Map<ModuleSlot, string>()
+    for (const slot of this.#runner.slots.values())
+      if (slot.isEvaluated && existsSync(slot.file))
+        texts.set(slot, readFileSync(slot.file, 'utf8'))
     for (const slot of [...this.#runner.slots.values()]) {
       if (!slot.isEvaluated) continue
-      if (existsSync(slot.file))
-        await this.#stage(slot, readFileSync(slot.file, 'utf8'), 'full', planned)
+      const text = texts.get(slot)
+      if (text !== undefined) await this.#stage(slot, text, 'full', planned)
       if (!planned.staged.has(slot)) {
         planned.staged.set(slot, slot.current!)
         planned.reasons.set(slot, 'full')
@@ -357,7 +363,7 @@ export class Reloader {
   ): Promise<void> {
     if (planned.staged.has(slot)) return
     if (slot.isEvaluated && this.#runner.hash(text) === slot.seenHash) return
-    const { hash, code } = this.#runner.read(slot.file, text)
+    const { hash, code } = await this.#runner.readAside(slot.file, text)
     const compiled = this.#runner.compile(slot, code)
     const links: Link[] = []
     planned.staged.set(slot, { hash, code, compiled, links })

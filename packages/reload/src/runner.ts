@@ -6,7 +6,7 @@ import { extname, resolve, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { compileFunction } from 'node:vm'
 import type { AnyClass, ClassRecord, Journal } from './class-record.ts'
-import type { Clock } from './clock.ts'
+import { backgroundClock, type Clock } from './clock.ts'
 import { ReloadError, isReloadError, type Place, placeOfError } from './errors.ts'
 import type { ModuleCode } from './module-code.ts'
 import {
@@ -16,6 +16,7 @@ import {
   type ModuleVersion,
   type NativeSide,
 } from './module-slot.ts'
+import { RewritingThread } from './rewriting-thread.ts'
 import { ModuleScope } from './scope.ts'
 import type * as Rewriter from './transform.ts'
 
@@ -46,6 +47,7 @@ export class Runner {
   readonly coldImporters: Map<string, Set<string>> = new Map()
   /** How long rewriting has taken in all. */
   transformMs = 0
+  readonly #thread = new RewritingThread(backgroundClock)
   readonly #options: RunnerOptions
   readonly #roots: readonly string[]
   /** Called after each first evaluation. */
@@ -112,6 +114,24 @@ export class Runner {
       return { hash, code }
     }
     return { hash, code: dataCode(this.#parse(file, text)) }
+  }
+
+  /** The same, rewritten in a thread of its own. */
+  async readAside(
+    file: string,
+    text: string,
+  ): Promise<{ readonly hash: string; readonly code: ModuleCode }> {
+    if (this.isData(file)) return this.read(file, text)
+    const started = this.#options.clock.now()
+    try {
+      return { hash: this.hash(text), code: await this.#thread.rewrite(file, text) }
+    } finally {
+      this.transformMs += this.#options.clock.now() - started
+    }
+  }
+
+  close(): void {
+    this.#thread.close()
   }
 
   rewriter(): typeof Rewriter {
