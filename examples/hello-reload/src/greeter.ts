@@ -1,6 +1,6 @@
 import { keep, scope } from '@rts/reload'
 
-export class Greeter {
+class Greeter {
   #count = 0
 
   greet(): string {

@@ -50,7 +50,7 @@ export class RewritingThread {
     worker.ref()
     this.#serial += 1
     const request: RewriteRequest = { id: this.#serial, file, text }
-    worker.postMessage(request)
+    worker.postMessage(request, [])
     return new Promise((resolve, reject) => this.#waiting.set(request.id, { resolve, reject }))
   }
 

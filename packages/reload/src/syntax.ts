@@ -1,5 +1,5 @@
 // Syntax trees: walking them with knowledge of scopes, so that a name is known to be the module's own.
-import { parseSync, visitorKeys } from 'oxc-parser'
+import { parseSync, visitorKeys, type OxcError } from 'oxc-parser'
 import { ReloadError, placeAt } from './errors.ts'
 
 /** An ESTree node, as loosely as a rewriter needs it. */
@@ -23,21 +23,22 @@ export function parse(file: string, code: string): SyntaxNode {
   })
   const error = result.errors[0]
   if (error !== undefined) {
-    const at = error.labels[0]?.start ?? 0
-    throw new ReloadError('RELOAD_SYNTAX', error.message, placeAt(file, code, at))
+    throw new ReloadError('RELOAD_SYNTAX', error.message, placeAt(file, code, offsetOf(error)))
   }
   return result.program as unknown as SyntaxNode
+}
+
+/** Of a name that is declared twice the parser labels both places, the one in error last. */
+function offsetOf({ message, labels }: OxcError): number {
+  const label = message.includes('already been declared') ? labels.at(-1) : labels[0]
+  return label?.start ?? 0
 }
 
 /** Throws where a TypeScript source does not parse. */
 export function checkSyntax(file: string, source: string): void {
   const error = parseSync(file, source, { lang: 'ts', sourceType: 'module' }).errors[0]
   if (error !== undefined)
-    throw new ReloadError(
-      'RELOAD_SYNTAX',
-      error.message,
-      placeAt(file, source, error.labels[0]?.start ?? 0),
-    )
+    throw new ReloadError('RELOAD_SYNTAX', error.message, placeAt(file, source, offsetOf(error)))
 }
 
 export function childrenOf(node: SyntaxNode): SyntaxNode[] {

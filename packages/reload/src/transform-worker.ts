@@ -14,5 +14,5 @@ parentPort?.on('message', ({ id, file, text }: RewriteRequest) => {
       ? { id, failure: { code: error.code, message, place: error.place } }
       : { id, failure: { code: 'RELOAD_SYNTAX', message, place: { file } } }
   }
-  parentPort?.postMessage(answer)
+  parentPort?.postMessage(answer, [])
 })
