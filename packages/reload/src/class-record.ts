@@ -8,7 +8,7 @@ type Descriptors = Record<PropertyKey, PropertyDescriptor>
 export type Journal = (() => void)[]
 
 const INITIALISER = /^__init\d+$/
-const PRIVATE_METHOD = /^__pm\$/
+const PRIVATE_METHOD = '__pm$'
 const BUILT_IN = new Set<PropertyKey>(['length', 'name', 'prototype', 'constructor'])
 
 export class ClassRecord {
@@ -161,8 +161,8 @@ export class ClassRecord {
     const found: Record<string, unknown> = {}
     for (const holder of [raw.prototype, raw]) {
       for (const key of Object.getOwnPropertyNames(holder)) {
-        if (!PRIVATE_METHOD.test(key)) continue
-        const name = key.slice('__pm$'.length)
+        if (!key.startsWith(PRIVATE_METHOD)) continue
+        const name = key.slice(PRIVATE_METHOD.length)
         const { value, get, set } = Object.getOwnPropertyDescriptor(holder, key)!
         if (value !== undefined) {
           Object.defineProperty(value, 'name', { value: `#${name}`, configurable: true })
@@ -203,7 +203,7 @@ export class ClassRecord {
 function takeInitialisers(raw: AnyClass): (() => void)[] {
   const initialisers: (() => void)[] = []
   for (const key of Object.getOwnPropertyNames(raw)) {
-    if (!INITIALISER.test(key)) continue
+    if (!key.startsWith('__init') || !INITIALISER.test(key)) continue
     initialisers.push((raw as unknown as Record<string, () => void>)[key]!)
     Reflect.deleteProperty(raw, key)
   }
