@@ -118,7 +118,7 @@ export class ClientHandlers {
     }
     const entered = queue?.enter(call)
     if (entered === 'full')
-      return refuse('refusedOverloaded', 'RPC_OVERLOADED', 'too many calls wait for it')
+      return refuse('refusedOverloaded', 'RPC_OVERLOADED', 'too many calls wait')
     if (entered !== 'wait') {
       run()
       return true
