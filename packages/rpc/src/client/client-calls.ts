@@ -122,7 +122,7 @@ export class ClientCalls implements CallTarget {
       const leftMs = (callHere()?.deadline ?? Infinity) - nowMs
       const timeoutMs = Math.min(timeoutOf(options, defaultTimeoutMs), leftMs)
       if (timeoutMs <= 0)
-        throw this.#error('RPC_TIMEOUT', route, "the deadline of the call has passed")
+        throw this.#error('RPC_TIMEOUT', route, 'the deadline of the call has passed')
       this.#checkReady(route)
       let id = this.#lastId
       do id = (id % 0xffffffff) + 1
