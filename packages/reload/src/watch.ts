@@ -30,7 +30,9 @@ export function watch(reloader: Reloader, options: WatchOptions = {}): () => voi
     if (!report.ok || report.files.length > 0) onReload?.(report)
   }
   const changed = (folder: string, name: string | null): void => {
-    if (name !== null && !reloader.isHot(join(folder, name))) return
+    if (name === null || reloader.isHot(join(folder, name))) reloadSoon()
+  }
+  const reloadSoon = (): void => {
     cancel()
     cancel = clock.setTimer(debounceMs, () => void reload())
   }
@@ -40,6 +42,8 @@ export function watch(reloader: Reloader, options: WatchOptions = {}): () => voi
       const watcher = watchFolder(folder, { persistent: false }, (_, name) => changed(folder, name))
       watcher.on('error', () => watcher.close())
       watchers.set(folder, watcher)
+      // A file may have been saved after it was loaded and before anybody watched.
+      reloadSoon()
     }
   }
   follow()

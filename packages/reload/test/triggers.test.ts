@@ -31,6 +31,17 @@ describe('watch', () => {
   })
 })
 
+describe('watch, begun late', () => {
+  it('finds what was saved between the loading of a file and its own start', async () => {
+    await using app = await HotApp.open({ 'rule.ts': RULE })
+    const module = await app.import('rule.ts')
+    app.write({ 'rule.ts': RULE.replace('1', '2') })
+    const stop = native.watch(app.reloader, { debounceMs: 0 })
+    await eventually(() => expect(module.rule()).toBe(2))
+    stop()
+  })
+})
+
 describe('a signal', () => {
   it('reloads', async () => {
     await using app = await HotApp.open({ 'rule.ts': RULE })
