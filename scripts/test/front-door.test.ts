@@ -120,7 +120,7 @@ test('the example of the client talks to a running demo', { timeout: TIMEOUT_MS 
   const folder = join(scratch, 'demo')
   await mkdir(folder)
   const [, ...args] = scripts['demo']!.split(' ')
-  const main = args.map((arg) => (arg.endsWith('.ts') ? join(root, arg) : arg))
+  const main = args.map((arg) => (/\.[jt]s$/.test(arg) ? join(root, arg) : arg))
   const demo = spawn(process.execPath, [...main, '--port', '0', '--seconds', '60', '--bots', '1'], {
     cwd: folder,
     stdio: ['ignore', 'pipe', 'inherit'],

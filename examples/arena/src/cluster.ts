@@ -78,7 +78,7 @@ export async function cluster({
 }
 
 function nodeArguments({ id, role }: NodeEntry, config: ArenaConfig, logFolder: string): string[] {
-  const main = join(import.meta.dirname, 'main.ts')
+  const main = join(import.meta.dirname, 'main.js')
   const port = String(config.http.port)
   return [
     main,

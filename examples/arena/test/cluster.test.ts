@@ -8,7 +8,7 @@ import { Supervisor } from '../src/supervisor.ts'
 import { hasMoved, launchBrowser, look, newPage, ownShip, waitFor } from './page.ts'
 import { IdlePlayers } from './players.ts'
 
-const MAIN = join(import.meta.dirname, '..', 'src', 'main.ts')
+const MAIN = join(import.meta.dirname, '..', 'src', 'main.js')
 const PLAYERS = 20
 const ETCD_AWAY_MS = 20_000
 

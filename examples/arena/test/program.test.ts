@@ -8,7 +8,7 @@ import { judgeBots, playWithBots } from '../bots/run.ts'
 import { login } from '../src/player/login.ts'
 import type { Avatar, LobbyDesk } from '../src/shared/server-api.ts'
 
-const MAIN = join(import.meta.dirname, '..', 'src', 'main.ts')
+const MAIN = join(import.meta.dirname, '..', 'src', 'main.js')
 const STOP_WITHIN_MS = 3000
 
 interface Program {

@@ -20,8 +20,14 @@ const KB = 1000
 const MB = 1000 * KB
 const STARTS = 5
 const IDLE_MS = 3000
-const ARENA = join(root, 'examples', 'arena', 'src', 'main.ts')
-const MAX_DEPENDENCIES: Readonly<Record<string, number>> = { json5x: 0, timer: 0, ecs: 0, rpc: 1 }
+const ARENA = join(root, 'examples', 'arena', 'src', 'main.js')
+const MAX_DEPENDENCIES: Readonly<Record<string, number>> = {
+  json5x: 0,
+  timer: 0,
+  ecs: 0,
+  kcp: 1,
+  rpc: 1,
+}
 
 const run = promisify(execFile)
 const row = (name: string, contender: string, value: number, unit: string): BenchRow => ({
