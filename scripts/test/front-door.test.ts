@@ -151,10 +151,11 @@ test.each(PAGES)('every command that %s names is a script or a tool of this repo
 test('the two commands that start the game are those that the tests of the arena run', () => {
   for (const page of READMES)
     expect(commandsIn(page)).toEqual(expect.arrayContaining(['demo', 'cluster']))
-  const main = /examples\/arena\/src\/main\.ts (demo|cluster)$/
+  const main = /examples\/arena\/src\/main\.js (demo|cluster)$/
   expect(scripts['demo']).toMatch(main)
   expect(scripts['cluster']).toMatch(main)
-  expect(read(`${ARENA_TESTS}/program.test.ts`)).toMatch(/'src', 'main\.ts'[^]*run\(\['demo'/)
+  expect(read(`${ARENA_TESTS}/program.test.ts`)).toMatch(/'src', 'main\.js'[^]*run\(\['demo'/)
+  expect(read(`${ARENA_TESTS}/program.test.ts`)).toMatch(/run\(\['cluster'/)
   const cluster = read(`${ARENA_TESTS}/cluster.test.ts`)
   expect(cluster).toMatch(/new Supervisor\([^]*'kill -9 of a gate/)
   expect(read('examples/arena/src/cluster.ts')).toContain('new Supervisor(')
