@@ -2,6 +2,7 @@
 // edit broken. Prints what it measured as JSON.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { makeHot } from '../src/hot-code.ts'
 
@@ -41,6 +42,9 @@ const bots = playWithBots({
   durationMs: RELOADS * EVERY_MS + 6000,
 })
 await sleep(3000)
+// Everything runs here: no step of the game can be later than its event loop.
+const loop = monitorEventLoopDelay({ resolution: 5 })
+loop.enable()
 
 const result = {
   reloaded: 0,
@@ -51,7 +55,9 @@ const result = {
 }
 let heapAtStart = 0
 const heap = (): number => {
+  loop.disable()
   globalThis.gc!()
+  loop.enable()
   return process.memoryUsage().heapUsed
 }
 for (let n = 1; n <= RELOADS; n += 1) {
@@ -70,10 +76,12 @@ for (let n = 1; n <= RELOADS; n += 1) {
   await sleep(EVERY_MS)
   if (n === 50) heapAtStart = heap()
 }
+loop.disable()
+const tickMs = loop.max / 1e6
 const growth = (heap() - heapAtStart) / (RELOADS - 50)
 const report = await bots
 await arena.stop()
 process.stdout.write(
-  `\n${JSON.stringify({ ...result, applyMs: undefined, growth, version: reloader.version, errors: report.errors, finished: report.finished, resumes: report.counters['resumes'] ?? 0 })}\n`,
+  `\n${JSON.stringify({ ...result, applyMs: undefined, growth, tickMs, tickP99Ms: loop.percentile(99) / 1e6, version: reloader.version, errors: report.errors, finished: report.finished, resumes: report.counters['resumes'] ?? 0 })}\n`,
 )
 process.exit(0)

@@ -30,5 +30,6 @@ test('20 bots play while the game is reloaded 200 times, every tenth edit broken
     resumes: 0,
   })
   expect(measured['longestMs']).toBeLessThanOrEqual(50)
+  expect(measured['tickP99Ms']).toBeLessThanOrEqual(50)
   expect(measured['growth']).toBeLessThanOrEqual(64 * 1024)
 })
