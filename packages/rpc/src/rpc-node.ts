@@ -5,6 +5,7 @@ import { systemClock, type Clock } from './clock.ts'
 import { CLOSE } from './close-codes.ts'
 import type { ClusterAuth } from './cluster-auth.ts'
 import { Connector } from './connector.ts'
+import { raceDials, type Dial } from './dial-race.ts'
 import type { EntityRef } from './entity-ref.ts'
 import { RpcError } from './errors.ts'
 import { checkLimits, exposeLimited } from './method-gate.ts'
@@ -203,15 +204,19 @@ export class RpcNode {
    *
    * @throws RpcError `RPC_CONNECT_FAILED`, `RPC_UNAUTHORIZED`, `RPC_VERSION`, `RPC_NO_TRANSPORT`.
    */
-  connect(url: string, options: { readonly signal?: AbortSignal } = {}): Promise<RpcPeer> {
+  connect(
+    url: string | readonly string[],
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<RpcPeer> {
     return this.#address(url).connect(options.signal)
   }
 
   /**
    * A service by address. The first call dials; so does the next one after the link was lost. At an address that this
-   * node listens on for servers, calls go straight to the handler, as those of `service` do.
+   * node listens on for servers, calls go straight to the handler, as those of `service` do. Several addresses of one
+   * node are dialled in a race, in their order with a head start of 250 ms each.
    */
-  at<C extends Ctor>(url: string, service: string): Remote<C, 'server'> {
+  at<C extends Ctor>(url: string | readonly string[], service: string): Remote<C, 'server'> {
     return serviceRemote(this.#intercepted(this.#address(url)), service) as Remote<C, 'server'>
   }
 
@@ -223,8 +228,8 @@ export class RpcNode {
     return serviceRemote(this.#intercepted(this.#local), name) as Remote<C, 'server'>
   }
 
-  /** An entity at a known address. */
-  entityAt<C extends Ctor>(url: string, entityId: string): Remote<C, 'server'> {
+  /** An entity at a known address, or at several of one node, as for `at`. */
+  entityAt<C extends Ctor>(url: string | readonly string[], entityId: string): Remote<C, 'server'> {
     return entityRemote(this.#intercepted(this.#address(url)), entityId) as Remote<C, 'server'>
   }
 
@@ -332,7 +337,11 @@ export class RpcNode {
     host.wheel.stop()
   }
 
-  #address(url: string): AddressTarget {
+  #address(addresses: string | readonly string[]): AddressTarget {
+    // A remote that was passed on brings several as one text.
+    const urls = typeof addresses === 'string' ? addresses.split(' ') : addresses
+    if (urls.length === 0) throw new RangeError('a node needs an address')
+    const url = urls.find((one) => this.#ownUrls.has(one)) ?? urls.join(' ')
     let address = this.#addresses.get(url)
     if (address === undefined) {
       const { clock, wheel, counters, defaultTimeoutMs, retry } = this.#host
@@ -343,7 +352,12 @@ export class RpcNode {
         counters,
         defaultTimeoutMs,
         retry,
-        dial: (...args) => this.#connector.dial(...args),
+        dial: (_url, reached, failed) => {
+          const dial: Dial = (...args) => this.#connector.dial(...args)
+          return urls.length === 1
+            ? dial(url, reached, failed)
+            : raceDials(urls, clock, dial, reached, failed)
+        },
       }
       address = new AddressTarget(url, dialing)
       if (this.#closing !== undefined) address.close()
