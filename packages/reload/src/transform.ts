@@ -19,6 +19,9 @@ import {
   parse,
 } from './syntax.ts'
 
+/** Assignments after which the target may be the very value on the right. */
+const KEEPS_VALUE: ReadonlySet<string> = new Set(['=', '??=', '||=', '&&='])
+
 interface Imported {
   readonly request: number
   readonly name: string
@@ -547,7 +550,9 @@ class Transformer {
       (parent.type === 'MemberExpression' && parent['object'] === node) ||
       parent['superClass'] === node ||
       parent.type === 'BinaryExpression' ||
-      parent.type === 'UnaryExpression'
+      parent.type === 'UnaryExpression' ||
+      // `score += POINTS` keeps a sum, not POINTS.
+      (parent.type === 'AssignmentExpression' && !KEEPS_VALUE.has(String(parent['operator'])))
     const isEvaluated = this.#depth === 0 && parent['superClass'] !== node
     if ((!isUse || isEvaluated) && imported.name !== '*')
       this.#copied.push({ ...imported, line: this.#line(node.start) })

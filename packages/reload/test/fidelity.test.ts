@@ -218,6 +218,22 @@ export const table = { f }`,
     ])
   })
 
+  it('a constant that is counted with is read anew and not warned of; one that is stored is', async () => {
+    await using app = await HotApp.open({
+      'rule.ts': 'export const POINTS = 1',
+      'user.ts': `import { POINTS } from './rule.ts'
+export const score = { sum: 0, last: 0 }
+export const add = () => { score.sum += POINTS }
+export const note = () => { score.last = POINTS }`,
+    })
+    const { score, add } = await app.import('user.ts')
+    add()
+    const report = await app.edit({ 'rule.ts': 'export const POINTS = 10' })
+    add()
+    expect(score.sum).toBe(11)
+    expect(report.warnings).toMatchObject([{ kind: 'copied-export', line: 4 }])
+  })
+
   it('bound to an instance stays old; an arrow that calls the method is new', async () => {
     const { held } = await across(
       'export class A { f() { return 1 } bound = this.f.bind(this); arrow = () => this.f() }',
