@@ -80,8 +80,47 @@ loop.disable()
 const tickMs = loop.max / 1e6
 const growth = (heap() - heapAtStart) / (RELOADS - 50)
 const report = await bots
+const live = await changesWhatRuns()
 await arena.stop()
 process.stdout.write(
-  `\n${JSON.stringify({ ...result, applyMs: undefined, growth, tickMs, tickP99Ms: loop.percentile(99) / 1e6, version: reloader.version, errors: report.errors, finished: report.finished, resumes: report.counters['resumes'] ?? 0 })}\n`,
+  `\n${JSON.stringify({ ...result, applyMs: undefined, live, growth, tickMs, tickP99Ms: loop.percentile(99) / 1e6, version: reloader.version, errors: report.errors, finished: report.finished, resumes: report.counters['resumes'] ?? 0 })}\n`,
 )
 process.exit(0)
+
+/** One player, two edits: a component's method that is called over the same remote, and a system of the running world. */
+async function changesWhatRuns(): Promise<{ called: string[]; stepsAtOnce: number }> {
+  const { nodeClient } = await import('@rts/client/node')
+  const { systemClock } = await import('@rts/rpc')
+  const { ArenaPlayer } = await import('../src/player/arena-player.ts')
+  const { login } = await import('../src/player/login.ts')
+  const { account, ticket, gates } = await login(arena.loginUrl, '/guest')
+  const client = nodeClient({ gates: gates.filter((url) => url.startsWith('tcp:')), ticket })
+  const steps: number[] = []
+  const player = new ArenaPlayer(client, {
+    account,
+    clock: systemClock,
+    events: { state: ({ step }) => void steps.push(step) },
+  })
+  await player.start()
+  await player.play()
+  const items = async (): Promise<string> => JSON.stringify(await player.avatar.bag.list())
+  const edit = async (file: string, from: string, to: string): Promise<void> => {
+    const text = readFileSync(join(src, file), 'utf8')
+    if (!text.includes(from)) throw new Error(`${file} has no ${from}`)
+    writeFileSync(join(src, file), text.replace(from, to))
+    const { ok, failure } = await reloader.incremental()
+    if (!ok) throw new Error(failure?.message)
+  }
+  const called = [await items()]
+  await edit('lobby/bag.ts', '({ item, count }))', '({ item, count: count * 100 }))')
+  called.push(await items())
+  await edit(
+    'game/arena-world.ts',
+    '#steer(dtMs: number): void {',
+    '#steer(dtMs: number): void { this.#step += 1000',
+  )
+  const before = steps.length
+  while (steps.length < before + 10) await sleep(10)
+  client.close()
+  return { called, stepsAtOnce: steps.at(-1)! - steps.at(-2)! }
+}

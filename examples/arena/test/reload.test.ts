@@ -28,6 +28,11 @@ test('20 bots play while the game is reloaded 200 times, every tenth edit broken
     errors: {},
     finished: 20,
     resumes: 0,
+    // A call over a remote from before, and a system of a world from before, run the new code.
+    live: {
+      called: ['[{"item":"potion","count":3}]', '[{"item":"potion","count":300}]'],
+      stepsAtOnce: 1001,
+    },
   })
   expect(measured['longestMs']).toBeLessThanOrEqual(50)
   expect(measured['tickP99Ms']).toBeLessThanOrEqual(50)
