@@ -94,6 +94,16 @@ async function catchUp(subject: Subject, { proxy, admin }: Stage, cutAfter: read
   return { lost: 5002 - new Set(view.heard).size, told: view.heard.length }
 }
 
+/** What etcd says around a cut differs from run to run, so etcd3 may be spared by one: it has to come through all. */
+async function expectLostByEtcd3Alone(cuts: readonly (readonly number[])[]): Promise<void> {
+  for (const cut of cuts) {
+    const { ours, etcd3 } = await both((subject, stage) => catchUp(subject, stage, cut))
+    expect(ours).toEqual({ lost: 0, told: 5002 })
+    if (etcd3.lost > 0) return
+  }
+  expect.fail('etcd3 lost nothing')
+}
+
 describe
   .skipIf(!serviceBinary('etcd'))
   .concurrent('what was measured with etcd3', { timeout: 60_000 }, () => {
@@ -184,16 +194,13 @@ describe
     })
 
     it('reset as the watch is accepted again: etcd3 loses every change that was pending', async () => {
-      const { ours, etcd3 } = await both((subject, stage) => catchUp(subject, stage, [600, 600]))
-      expect(ours).toEqual({ lost: 0, told: 5002 })
-      expect(etcd3.lost).toBeGreaterThan(0)
+      const cuts = [600, 400, 800, 300, 1000].map((afterBytes) => [afterBytes, afterBytes])
+      await expectLostByEtcd3Alone(cuts)
     })
 
     it('reset among the first changes: etcd3 loses those that had not come yet', async () => {
-      const cuts = [30_000, 30_000, 60_000, 90_000]
-      const { ours, etcd3 } = await both((subject, stage) => catchUp(subject, stage, cuts))
-      expect(ours).toEqual({ lost: 0, told: 5002 })
-      expect(etcd3.lost).toBeGreaterThan(0)
+      const cuts = [30_000, 20_000, 40_000].map((first) => [first, 30_000, 60_000, 90_000])
+      await expectLostByEtcd3Alone(cuts)
     })
 
     it('compaction while disconnected: the watcher of etcd3 is dead', async () => {
