@@ -233,7 +233,7 @@ export class IncomingCalls {
     }
   }
 
-  #dispatch(call: IncomingCall, found: Found, args: unknown[]): void {
+  #dispatch(call: IncomingCall, found: Found, args: readonly unknown[]): void {
     let result: unknown
     try {
       result = runHandler(call, found, args, this.#host.aroundHandler)

@@ -19,7 +19,8 @@ import {
 } from './passed-values.ts'
 import type { ArgumentStream, Passing, PassingEnd } from './passing.ts'
 import { aimOf, entityRemote, memberOf, serviceRemote } from './remote.ts'
-import { RemoteStream } from './remote-stream.ts'
+import { ReceivedStream } from './received-stream.ts'
+import type { RemoteStream } from './remote-stream.ts'
 import { isStream, type StreamSource } from './stream-source.ts'
 import { encodeCredit, encodeIdFrame, FLAG, KIND, MAX_NAME_BYTES, type Route } from './wire.ts'
 
@@ -40,6 +41,13 @@ const MAX_PLAYER_STREAMS = 16
 const PLAYER_WINDOW_BYTES = 64 * 1024
 const MAX_ERROR_TEXT_BYTES = 64 * 1024
 
+/** A stream among the arguments of a call. */
+interface SentStream {
+  readonly source: StreamSource
+  /** It is over. */
+  over(): void
+}
+
 /** Passes remotes and streams over one link. Between servers a remote may lead anywhere, else only over the link itself. */
 export class LinkPassing implements Passing, Receiver, ArgumentOutlet {
   readonly decoder: BodyDecoder
@@ -49,7 +57,7 @@ export class LinkPassing implements Passing, Receiver, ArgumentOutlet {
   readonly #node: PassingNode
   readonly #end: PassingEnd
   readonly #isServer: boolean
-  readonly #sources = new Map<number, StreamSource>()
+  readonly #sources = new Map<number, SentStream>()
   readonly #streams = new Map<number, RemoteStream>()
   #taken: ReceivedStream[] | undefined
   #isEncoding = false
@@ -116,17 +124,28 @@ export class LinkPassing implements Passing, Receiver, ArgumentOutlet {
     args: readonly unknown[],
     options: SentOptions | undefined,
   ): Promise<unknown> {
-    const opened: [number, AsyncIterable<unknown>][] = []
+    const opened = new Set<number>()
+    const signal = options?.signal
+    const abort = (): void =>
+      this.#breakOff(opened, new RpcError('RPC_CLOSED', 'the caller cancelled the call'))
     const sent = args.map((arg) => {
       if (!isStream(arg)) return arg
       const id = this.#end.outgoing().nextId()
-      opened.push([id, arg])
+      opened.add(id)
+      const over = (): void => {
+        opened.delete(id)
+        if (opened.size === 0) signal?.removeEventListener('abort', abort)
+      }
       // It is there before the call is: what answers that may ask for items at once.
-      this.#sources.set(id, makeArgumentSource(id, arg, this))
+      this.#sources.set(id, { source: makeArgumentSource(id, arg, this), over })
       return new StreamValue(id)
     })
     const answer = this.encode(() => this.#end.outgoing().call(route, entity, sent, options))
-    if (opened.length > 0) this.#tie(answer, opened, options?.signal)
+    if (opened.size > 0) {
+      signal?.addEventListener('abort', abort)
+      // Streams end with the call that carries them, when that fails.
+      answer.then(undefined, (reason: unknown) => this.#breakOff(opened, reason))
+    }
     return answer
   }
 
@@ -149,7 +168,9 @@ export class LinkPassing implements Passing, Receiver, ArgumentOutlet {
   }
 
   ended(id: number): void {
+    const sent = this.#sources.get(id)
     this.#sources.delete(id)
+    sent?.over()
   }
 
   onItem(reader: ByteReader): boolean {
@@ -186,25 +207,23 @@ export class LinkPassing implements Passing, Receiver, ArgumentOutlet {
     const items = reader.varint()
     const bytes = reader.varint()
     if (!reader.isDone) return false
-    this.#sources.get(id)?.grant(items, bytes)
+    this.#sources.get(id)?.source.grant(items, bytes)
     return true
   }
 
   onCancel(id: number): void {
-    const source = this.#sources.get(id)
-    this.#sources.delete(id)
-    source?.stop()
+    this.#sources.get(id)?.source.stop()
+    this.ended(id)
   }
 
   onDrain(): void {
     this.#isCongested = false
-    for (const source of this.#sources.values()) source.resume()
+    for (const { source } of this.#sources.values()) source.resume()
   }
 
   close(why: string): void {
     this.#isClosed = true
-    for (const source of this.#sources.values()) source.stop()
-    this.#sources.clear()
+    for (const id of this.#sources.keys()) this.onCancel(id)
     for (const stream of this.#streams.values()) {
       stream.end({ reason: new RpcError('RPC_CLOSED', why, { executed: 'maybe' }) })
     }
@@ -261,30 +280,11 @@ export class LinkPassing implements Passing, Receiver, ArgumentOutlet {
     this.transmit(encodeIdFrame(KIND.cancel | FLAG.up, id))
   }
 
-  /** Streams end with the call that carries them, when that fails. */
-  #tie(
-    answer: Promise<unknown>,
-    opened: readonly (readonly [number, unknown])[],
-    signal: AbortSignal | undefined,
-  ): void {
-    const stop = (reason: unknown): void => {
-      for (const [id] of opened) {
-        const source = this.#sources.get(id)
-        if (source === undefined) continue
-        this.#sources.delete(id)
-        source.stop()
-        this.transmit(failedEndFrame(id, reason))
-      }
+  #breakOff(ids: ReadonlySet<number>, reason: unknown): void {
+    for (const id of ids) {
+      this.onCancel(id)
+      this.transmit(failedEndFrame(id, reason))
     }
-    const abort = (): void => stop(new RpcError('RPC_CLOSED', 'the caller cancelled the call'))
-    signal?.addEventListener('abort', abort, { once: true })
-    answer.then(
-      () => {},
-      (reason: unknown) => {
-        signal?.removeEventListener('abort', abort)
-        stop(reason)
-      },
-    )
   }
 
   /** What stands for a remote on its way. @throws TypeError when the other end could not use it. */
@@ -332,18 +332,4 @@ const isLocal = (target: CallTarget): boolean =>
 const upward = (frame: Uint8Array): Uint8Array => {
   frame[0] = frame[0]! | FLAG.up
   return frame
-}
-
-/** A stream that came as an argument: it ends with its call, unless it is being read. */
-class ReceivedStream extends RemoteStream implements ArgumentStream {
-  #isRead = false
-
-  override next(): Promise<IteratorResult<unknown, undefined>> {
-    this.#isRead = true
-    return super.next()
-  }
-
-  drop(): void {
-    if (!this.#isRead) void this.return()
-  }
 }

@@ -1,6 +1,6 @@
 import type { CallFrame, CallTopic } from './incoming-call.ts'
 import { IncomingCall } from './incoming-call.ts'
-import type { Chain } from './chain.ts'
+import { NO_CHAIN } from './chain.ts'
 import type { Asked, Probe } from './deadlock-watch.ts'
 import { RpcError } from './errors.ts'
 import type { RpcPeer } from './peer.ts'
@@ -14,6 +14,17 @@ interface LocalCallEnd {
   aborted(call: LocalCall): void
 }
 
+export interface LocalCallOptions {
+  /** From now; `Infinity` for a notification. */
+  readonly timeoutMs: number
+  /** The deadline of the handler that makes the call. */
+  readonly until?: number | undefined
+  /** The handler that waits for it, when others may wait for that. */
+  readonly from?: CallFrame | undefined
+  /** The caller's signal. */
+  readonly signal?: AbortSignal | undefined
+}
+
 /** A call from this node to itself: both what its caller waits for and what its handler sees. */
 export class LocalCall extends IncomingCall implements Asked {
   /** It has its answer. */
@@ -21,10 +32,12 @@ export class LocalCall extends IncomingCall implements Asked {
   hasFailed = false
   /** The answer, or the error. */
   outcome: unknown = undefined
-  /** The caller's signal. */
   readonly abortSignal: AbortSignal | undefined
-  /** The handler that waits for it, when others may wait for that. */
-  from: CallFrame | undefined
+  readonly from: CallFrame | undefined
+  /** Its answer is a stream that has not ended. */
+  isStreaming = false
+  /** Is told what it fails with. */
+  onFailed: ((reason: unknown) => void) | undefined
   readonly #timeoutMs: number
   readonly #outer: number | undefined
   #deadline: number | undefined
@@ -34,27 +47,22 @@ export class LocalCall extends IncomingCall implements Asked {
   #resolve: ((value: unknown) => void) | undefined
   #reject: ((error: unknown) => void) | undefined
 
-  /**
-   * @param timeoutMs - From now; `Infinity` for a notification.
-   * @param until - The deadline of the handler that makes the call.
-   */
   constructor(
     peer: RpcPeer,
     host: PeerHost,
     ends: LocalCallEnd,
     id: number,
-    timeoutMs: number,
-    until: number | undefined,
-    chain: Chain,
     topic: CallTopic,
-    abortSignal: AbortSignal | undefined,
+    options: LocalCallOptions,
   ) {
-    super(peer, host, id, undefined, chain, topic)
+    const { timeoutMs, until, from, signal } = options
+    super(peer, host, id, undefined, from?.chainOn ?? NO_CHAIN, topic)
     this.#timeoutMs = timeoutMs
     this.#outer = until
     this.#host = host
     this.#ends = ends
-    this.abortSignal = abortSignal
+    this.from = from
+    this.abortSignal = signal
   }
 
   /** Most handlers are done before anybody asks. */
@@ -78,6 +86,7 @@ export class LocalCall extends IncomingCall implements Asked {
     this.isSettled = true
     this.hasFailed = hasFailed
     this.outcome = outcome
+    if (hasFailed) this.onFailed?.(outcome)
     if (hasFailed) this.#reject?.(outcome)
     else this.#resolve?.(outcome)
   }

@@ -1,109 +1,95 @@
-import { callHere, enterLight, frameHere, leaveLight, type CallContext } from './call-context.ts'
+import { callHere, frameHere } from './call-context.ts'
+import { CallFinder, refusal, type Found, type IncomingRoute } from './call-finder.ts'
+import { CallStack } from './call-stack.ts'
 import { callStorage } from './call-storage.ts'
 import { timeoutOf, type CallTarget, type SentOptions } from './call-target.ts'
-import { NO_CHAIN } from './chain.ts'
 import { CLOSE } from './close-codes.ts'
 import { errorReply } from './error-reply.ts'
-import { RpcError, type RpcErrorCode } from './errors.ts'
-import { exposeByClass, holderOf, type ExposedMethod } from './exposure.ts'
-import type { CallFrame, IncomingCall } from './incoming-call.ts'
-import { LightCall } from './light-call.ts'
+import { RpcError } from './errors.ts'
+import type { ExposedMethod } from './exposure.ts'
 import { priorityOf } from './extras.ts'
-import { SERVER_MESSAGE_BYTES } from './limits.ts'
-import { LocalCall } from './local-call.ts'
-import { LocalStream } from './local-stream.ts'
-import { LoopLink } from './loop-link.ts'
-import type { Turns } from './mailbox.ts'
+import type { CallTopic } from './incoming-call.ts'
+import { joinArguments } from './local-arguments.ts'
+import { LocalCall, type LocalCallOptions } from './local-call.ts'
+import { LocalStreams } from './local-streams.ts'
+import { MailboxTurns } from './mailbox-turns.ts'
 import type { NodeHost } from './node-host.ts'
-import { makePeer, type RpcPeer } from './peer.ts'
-import type { Dispatch, Exposed, Served } from './peer-host.ts'
+import type { RpcPeer } from './peer.ts'
+import { PlannedCalls } from './planned-calls.ts'
 import type { RetryHost } from './retrying-target.ts'
-import { isPromised, runHandler, SYNC_RUNS } from './run-handler.ts'
+import { isPromised, runHandler } from './run-handler.ts'
+import { makeSelfPeer } from './self-peer.ts'
 import { isStream } from './stream-source.ts'
-import type { Route } from './wire.ts'
+import { nameOf, NOTIFY_ID, type Route } from './wire.ts'
 
-type Handler = (...args: unknown[]) => unknown
-
-interface Found {
-  readonly record: Served
-  readonly target: object
-  readonly holder: Record<string, unknown>
-  readonly method: ExposedMethod
-  readonly mailbox: Turns<IncomingCall> | undefined
-}
-
-/** Where a route led, so that the next call by it need not look again. */
-interface Plan {
-  readonly calls: LocalCalls
-  readonly route: Route
-  readonly entity: Uint8Array | undefined
-  readonly entityId: string | undefined
-  readonly exposed: Served
-  readonly method: ExposedMethod
-  readonly type: { readonly rpc?: unknown; readonly components?: unknown }
-  readonly rpc: unknown
-  readonly components: unknown
-  readonly dispatch: Dispatch
-}
-
-type Outer = (CallContext & CallFrame) | undefined
-
-class PlannedCall extends LightCall {
-  plan: Plan | undefined
-  /** What was followed before its handler. */
-  #around: CallFrame | undefined
-  readonly #make: (plan: Plan, outer: Outer) => LocalCall
-
-  constructor(make: (plan: Plan, outer: Outer) => LocalCall) {
-    super()
-    this.#make = make
-  }
-
-  protected override make(outer: Outer): LocalCall {
-    this.#around = callStorage?.getStore()
-    return this.#make(this.plan!, outer)
-  }
-
-  /** Its handler is done: what was followed before it is followed again. */
-  unfollow(): void {
-    const { whole } = this
-    if (whole === undefined) return
-    if (!whole.isUnfollowed) callStorage?.enterWith(this.#around)
-    whole.isUnfollowed = false
-  }
-}
-
-/** Calls inside calls run on one another's stack so deep; those after them run later, in order. */
-const MAX_DEPTH = 32
-/** As for calls that come over a link. */
-const MAX_NOTICE_MS = 100
-const NOTICE_SHARE = 0.1
+const NOTIFICATION: LocalCallOptions = { timeoutMs: Infinity }
 
 /**
  * Calls from a node to what it offers itself, as a server to a server: straight to the handler, with nothing encoded.
- * What holds for a call over a link holds here: tables, mailboxes, chains, deadlines, cancel, codes.
+ * What holds for a call over a link holds here: tables, mailboxes, chains, deadlines, cancel, codes, streams.
  */
 export class LocalCalls implements CallTarget {
   readonly #host: NodeHost
   readonly #pending = new Set<LocalCall>()
+  readonly #streams: LocalStreams
   readonly #entityIds = new WeakMap<Uint8Array, string>()
   #lastEntity: Uint8Array | undefined
   #lastEntityId: string | undefined
-  readonly #lights: PlannedCall[] = []
+  readonly #routes = new WeakMap<Route, IncomingRoute>()
+  readonly #finder: CallFinder
+  readonly #turns: MailboxTurns<LocalCall>
+  readonly #stack = new CallStack()
+  readonly #planned: PlannedCalls
   #peer: RpcPeer | undefined
   #lastId = 0
-  #depth = 0
-  #later: (() => void)[] = []
-  isClosed = false
-  /** The last call had its result when `call` returned. */
-  hasAnsweredAtOnce = false
 
   constructor(host: NodeHost) {
     this.#host = host
+    this.#streams = new LocalStreams(host)
+    this.#finder = new CallFinder(host, 'server')
+    this.#turns = new MailboxTurns(host, {
+      begin: (call) => this.#count(call),
+      withdrawn: (call) => this.#uncount(call),
+      refuse: (call, error) => this.#refuse(call, error),
+      run: (call, found, args) => {
+        if (this.#askHook(call)) this.#dispatch(call, found, args)
+        else this.#over(call)
+      },
+      pass: (call) => this.#over(call),
+    })
+    this.#planned = new PlannedCalls(host, this.#stack, {
+      whole: ({ service, method }, entityId, outer) => {
+        const from = outer ?? callStorage?.getStore()
+        const of = { timeoutMs: host.defaultTimeoutMs, until: outer?.deadline, from }
+        return this.#make({ service, method, entityId }, of)
+      },
+      refused: (error) => {
+        this.#planned.hasAnsweredAtOnce = false
+        return Promise.reject(this.#refusedByHook(error))
+      },
+      concluded: (call, method, result) => {
+        this.#conclude(call, method, result)
+        return this.#promiseOf(call)
+      },
+      failed: (call, method, error) => {
+        this.#fail(call, method, error)
+        this.#over(call)
+        return this.#promiseOf(call)
+      },
+    })
   }
 
   get retry(): RetryHost {
     return this.#host.retry
+  }
+
+  get isClosed(): boolean {
+    return this.#planned.isClosed
+  }
+
+  /** The last call had its result when `call` returned. */
+  get hasAnsweredAtOnce(): boolean {
+    return this.#planned.hasAnsweredAtOnce
   }
 
   call(
@@ -112,209 +98,37 @@ export class LocalCalls implements CallTarget {
     args: readonly unknown[],
     options: SentOptions | undefined,
   ): Promise<unknown> {
-    this.hasAnsweredAtOnce = false
+    const planned = this.#planned
+    planned.hasAnsweredAtOnce = false
     if (options !== undefined) return this.#call(route, entity, args, options)
-    const plan = route.plan as Plan | undefined
-    if (plan !== undefined && plan.calls === this && this.#isFast(plan, entity)) {
-      return this.#callFast(plan, args)
-    }
-    const answer = this.#call(route, entity, args, undefined)
-    if (this.hasAnsweredAtOnce) route.plan = this.#planOf(route, entity)
-    return answer
-  }
-
-  #call(
-    route: Route,
-    entity: Uint8Array | undefined,
-    args: readonly unknown[],
-    options: SentOptions | undefined,
-  ): Promise<unknown> {
-    const host = this.#host
-    const signal = options?.signal
-    if (signal?.aborted) return Promise.reject(signal.reason as Error)
-    const until = callHere()?.deadline
-    let timeoutMs: number
-    let priority: number
-    try {
-      timeoutMs = timeoutOf(options, host.defaultTimeoutMs)
-      priority = priorityOf(options?.priority)
-      this.#checkReady(route, until)
-    } catch (error) {
-      return Promise.reject(error as Error)
-    }
-    const from = options?.from === undefined ? frameHere() : (options.from ?? undefined)
-    const chain = from?.chainOn ?? NO_CHAIN
-    const { service, method } = route
-    const entityId = this.#idOf(entity)
-    const call = new LocalCall(
-      this.#self(),
-      host,
-      this,
-      ++this.#lastId,
-      timeoutMs,
-      until,
-      chain,
-      { service, method, entityId },
-      signal,
-    )
-    call.from = from
-    call.priority = priority
-    call.trace = options?.trace
-    host.counters.callsSent += 1
-    host.counters.callsReceived += 1
-    this.#begin(call, route, entityId, args)
-    return this.#promiseOf(call)
-  }
-
-  #promiseOf(call: LocalCall): Promise<unknown> {
-    if (call.isSettled) {
-      if (call.hasFailed) return Promise.reject(call.outcome as Error)
-      this.hasAnsweredAtOnce = true
-      return Promise.resolve(call.outcome)
-    }
-    this.#pending.add(call)
-    this.#host.counters.pendingCalls += 1
-    call.abortSignal?.addEventListener('abort', call)
-    if (call.chain.length > 0) call.from?.asked.add(call)
-    return call.pend()
-  }
-
-  /** Whether the call leads where the one before did, and nothing but its handler stands between it and its answer. */
-  #isFast(plan: Plan, entity: Uint8Array | undefined): boolean {
-    const host = this.#host
-    if (this.isClosed || host.isDraining || host.aroundHandler !== undefined) return false
-    if (this.#depth >= MAX_DEPTH || this.#later.length > 0) return false
-    const { method, exposed, type } = plan
-    if (method.syncRuns < SYNC_RUNS || plan.entity !== entity) return false
-    if (type.rpc !== plan.rpc || type.components !== plan.components) return false
-    const { mailbox } = exposed
-    if (mailbox !== undefined && !mailbox.isIdle) return false
-    return plan.entityId === undefined
-      ? host.services.get(plan.route.service) === exposed
-      : host.entities.get(plan.entityId) === exposed
-  }
-
-  /** @returns Nothing while the method may still turn out to be asynchronous. */
-  #planOf(route: Route, entity: Uint8Array | undefined): Plan | undefined {
-    const entityId = this.#idOf(entity)
-    const found = this.#find(route, entityId)
-    if (found instanceof RpcError || found.method.syncRuns < SYNC_RUNS) return undefined
-    if (found.method.limit !== undefined) return undefined
-    const { record: exposed, method } = found
-    const type = exposed.target.constructor as Plan['type']
-    const { rpc, components } = type
-    const peer = this.#self()
-    const dispatch = {
-      peer,
-      caller: peer.caller,
-      service: route.service,
-      entityId,
-      method: route.method,
-      isNotify: false,
-    }
-    return {
-      calls: this,
-      route,
-      entity,
-      entityId,
-      exposed,
-      method,
-      type,
-      rpc,
-      components,
-      dispatch,
-    }
-  }
-
-  #wholeOf({ route, entityId }: Plan, outer: Outer): LocalCall {
-    const { service, method } = route
-    const from = outer ?? callStorage?.getStore()
-    const call = new LocalCall(
-      this.#self(),
-      this.#host,
-      this,
-      ++this.#lastId,
-      this.#host.defaultTimeoutMs,
-      outer?.deadline,
-      from?.chainOn ?? NO_CHAIN,
-      { service, method, entityId },
-      undefined,
-    )
-    call.from = from
-    // As for other calls that are not followed: one that its handler makes makes it known.
-    call.isUnfollowed = callStorage !== undefined
-    return call
-  }
-
-  #callFast(plan: Plan, args: readonly unknown[]): Promise<unknown> {
-    const host = this.#host
-    const { method, exposed } = plan
-    const holder = holderOf(exposed.target, method)
-    if (holder === undefined) return this.#call(plan.route, plan.entity, args, undefined)
-    host.counters.callsSent += 1
-    host.counters.callsReceived += 1
-    if (host.beforeDispatch !== undefined) {
-      try {
-        host.beforeDispatch(plan.dispatch)
-      } catch (error) {
-        return Promise.reject(this.#refusedByHook(error))
+    const answer = planned.call(route, entity, args)
+    if (answer !== undefined) return answer
+    const slow = this.#call(route, entity, args, undefined)
+    if (planned.hasAnsweredAtOnce) {
+      const found = this.#find(route, this.#idOf(entity))
+      if (!(found instanceof RpcError)) {
+        const peer = this.#self()
+        planned.learn(route, entity, found, { peer, caller: peer.caller })
       }
     }
-    const light = (this.#lights[this.#depth] ??= new PlannedCall((...of) => this.#wholeOf(...of)))
-    light.plan = plan
-    light.whole = undefined
-    const { mailbox } = exposed
-    light.mailbox = mailbox
-    mailbox?.enter(light as unknown as IncomingCall, 0)
-    enterLight(light)
-    this.#depth += 1
-    let result: unknown
-    let failure: { readonly error: unknown } | undefined
-    try {
-      result = (holder[method.name] as Handler).apply(holder, args as unknown[])
-    } catch (error) {
-      failure = { error }
-    } finally {
-      this.#depth -= 1
-      leaveLight(light)
-      light.unfollow()
-    }
-    if (light.whole === undefined && failure === undefined && isPlain(result)) {
-      mailbox?.leave(light as unknown as IncomingCall)
-      this.hasAnsweredAtOnce = true
-      return Promise.resolve(result)
-    }
-    const call = light.makeWhole() as LocalCall
-    if (failure !== undefined) {
-      this.#fail(call, method, failure.error)
-      this.#over(call)
-    } else this.#conclude(call, method, result)
-    return this.#promiseOf(call)
+    return slow
   }
 
   notify(route: Route, entity: Uint8Array | undefined, args: readonly unknown[]): boolean {
-    const host = this.#host
+    const { counters } = this.#host
+    if (args.some(isStream)) {
+      throw new RpcError('RPC_BAD_ARGUMENTS', `${nameOf(route)}: a notification takes no streams`)
+    }
     if (this.isClosed) {
-      host.counters.droppedNotifies += 1
+      counters.droppedNotifies += 1
       return false
     }
-    host.counters.notifiesSent += 1
-    host.counters.notifiesReceived += 1
+    counters.notifiesSent += 1
+    counters.notifiesReceived += 1
     const { service, method } = route
     const entityId = this.#idOf(entity)
-    const topic = { service, method, entityId }
-    const call = new LocalCall(
-      this.#self(),
-      host,
-      this,
-      0,
-      Infinity,
-      undefined,
-      NO_CHAIN,
-      topic,
-      undefined,
-    )
-    this.#begin(call, route, entityId, args)
+    const call = this.#make({ service, method, entityId }, NOTIFICATION, NOTIFY_ID)
+    this.#stack.run(() => this.#admit(call, route, args))
     return true
   }
 
@@ -330,43 +144,77 @@ export class LocalCalls implements CallTarget {
     this.#settle(call, true, call.abortSignal?.reason)
   }
 
-  /** Every call that is not answered ends now. */
+  /** Every call that is not answered ends now, and every stream. */
   close(): void {
     if (this.isClosed) return
-    this.isClosed = true
+    this.#planned.isClosed = true
+    const { counters } = this.#host
+    const reason = new RpcError('RPC_CLOSED', 'the node is closed')
     for (const call of this.#pending) {
-      this.#host.counters.lost += 1
-      const isUnbegun = this.#abandon(call, new RpcError('RPC_CLOSED', 'the node is closed'))
-      const executed = isUnbegun ? 'no' : 'maybe'
+      counters.lost += 1
+      const executed = this.#abandon(call, reason) ? 'no' : 'maybe'
       const text = `${call.describe()}: the node is closed`
       this.#settle(call, true, new RpcError('RPC_CLOSED', text, { executed }))
     }
+    this.#streams.close(reason)
     const peer = this.#peer
     if (peer === undefined) return
-    this.#host.counters.peers += 1
+    counters.peers += 1
     peer.close(CLOSE.goingAway, 'the node is stopping')
+  }
+
+  #call(
+    route: Route,
+    entity: Uint8Array | undefined,
+    args: readonly unknown[],
+    options: SentOptions | undefined,
+  ): Promise<unknown> {
+    const { counters, defaultTimeoutMs } = this.#host
+    const signal = options?.signal
+    if (signal?.aborted) return Promise.reject(signal.reason as Error)
+    const until = callHere()?.deadline
+    let timeoutMs: number
+    let priority: number
+    try {
+      timeoutMs = timeoutOf(options, defaultTimeoutMs)
+      priority = priorityOf(options?.priority)
+      this.#checkReady(route, until)
+    } catch (error) {
+      return Promise.reject(error as Error)
+    }
+    const { service, method } = route
+    const entityId = this.#idOf(entity)
+    const from = options?.from === undefined ? frameHere() : (options.from ?? undefined)
+    const call = this.#make({ service, method, entityId }, { timeoutMs, until, from, signal })
+    call.priority = priority
+    call.trace = options?.trace
+    counters.callsSent += 1
+    counters.callsReceived += 1
+    const given = args.some(isStream) ? joinArguments(call, args) : args
+    this.#stack.run(() => this.#admit(call, route, given))
+    return this.#promiseOf(call)
+  }
+
+  #make(topic: CallTopic, of: LocalCallOptions, id: number = ++this.#lastId): LocalCall {
+    return new LocalCall(this.#self(), this.#host, this, id, topic, of)
+  }
+
+  #promiseOf(call: LocalCall): Promise<unknown> {
+    // Calls that its handler made have said the same of themselves.
+    this.#planned.hasAnsweredAtOnce = call.isSettled && !call.hasFailed
+    if (call.isSettled) {
+      return call.hasFailed ? Promise.reject(call.outcome as Error) : Promise.resolve(call.outcome)
+    }
+    this.#pending.add(call)
+    this.#host.counters.pendingCalls += 1
+    call.abortSignal?.addEventListener('abort', call)
+    if (call.chain.length > 0) call.from?.asked.add(call)
+    return call.pend()
   }
 
   /** Who calls, as the handlers see it: this node, at the other end of a link to itself. */
   #self(): RpcPeer {
-    return (this.#peer ??= this.#makePeer())
-  }
-
-  #makePeer(): RpcPeer {
-    const host = this.#host
-    const url = `self://${host.name}`
-    const peer = makePeer(host, new LoopLink(url, host.clock), {
-      nodeId: host.name,
-      role: '',
-      caller: 'server',
-      url,
-      isDialled: false,
-      maxReceiveBytes: SERVER_MESSAGE_BYTES,
-      maxSendBytes: SERVER_MESSAGE_BYTES,
-    })
-    // It is no link to anybody.
-    host.counters.peers -= 1
-    return peer
+    return (this.#peer ??= makeSelfPeer(this.#host))
   }
 
   #checkReady(route: Route, until: number | undefined): void {
@@ -394,84 +242,38 @@ export class LocalCalls implements CallTarget {
     return id
   }
 
-  #begin(
-    call: LocalCall,
-    route: Route,
-    entityId: string | undefined,
-    args: readonly unknown[],
-  ): void {
-    if (this.#depth < MAX_DEPTH && this.#later.length === 0) {
-      this.#admit(call, route, entityId, args)
-      return
-    }
-    this.#later.push(() => this.#admit(call, route, entityId, args))
-    if (this.#later.length === 1) void Promise.resolve().then(() => this.#runLater())
-  }
-
-  #runLater(): void {
-    const due = this.#later
-    for (let i = 0; i < due.length; i++) due[i]!()
-    this.#later = []
-  }
-
-  #admit(
-    call: LocalCall,
-    route: Route,
-    entityId: string | undefined,
-    args: readonly unknown[],
-  ): void {
+  #admit(call: LocalCall, route: Route, args: readonly unknown[]): void {
     // It may have ended while it waited for the stack.
     if (call.isSettled) return
-    const found = this.#find(route, entityId)
+    const found = this.#find(route, call.topic.entityId)
     if (found instanceof RpcError) this.#refuse(call, found)
-    else if (this.#host.beforeDispatch === undefined || this.#askHook(call, route, entityId)) {
-      if (this.#enter(call, found, route, entityId, args)) {
-        this.#dispatch(call, found.holder, found.method, args)
-      }
+    else if (this.#askHook(call) && this.#turns.enter(call, found, args)) {
+      this.#dispatch(call, found, args)
     }
   }
 
   #find(route: Route, entityId: string | undefined): Found | RpcError {
-    const host = this.#host
-    const { counters } = host
-    const record =
-      entityId === undefined ? host.services.get(route.service) : host.entities.get(entityId)
-    if (record === undefined) {
-      counters.refusedUnknown += 1
-      return entityId === undefined
-        ? refusal('RPC_UNKNOWN_SERVICE', route, 'no such service is exposed')
-        : refusal('RPC_UNKNOWN_ENTITY', route, `no entity ${entityId} is served here`)
+    let known = this.#routes.get(route)
+    if (known === undefined) {
+      const { service, method } = route
+      known = { service, method, found: undefined }
+      this.#routes.set(route, known)
     }
-    const { target, mailbox } = record
-    const methods = 'methods' in record ? (record as Exposed).methods : exposeByClass(target)
-    const method = methods.get(route.method)
-    if (method === undefined) {
-      counters.refusedUnknown += 1
-      return refusal('RPC_UNKNOWN_METHOD', route, 'no such method is exposed')
-    }
-    if ((method.callers & 1) === 0) {
-      counters.refusedForbidden += 1
-      return refusal('RPC_FORBIDDEN', route, 'not open to a server')
-    }
-    if (host.isDraining) {
-      counters.refusedOverloaded += 1
-      return refusal('RPC_CLOSED', route, 'the node is stopping')
-    }
-    const holder = holderOf(target, method)
-    if (holder === undefined) {
-      counters.refusedUnknown += 1
-      return refusal('RPC_UNKNOWN_METHOD', route, 'the object has no such part now')
-    }
-    const turns = method.limit === undefined ? mailbox : host.gated(method, mailbox)
-    return { record, target, holder, method, mailbox: turns }
+    const found = this.#finder.find(known, entityId)
+    const { isDraining, counters } = this.#host
+    if (!isDraining || found instanceof RpcError) return found
+    counters.refusedOverloaded += 1
+    return refusal('RPC_CLOSED', route, 'the node is stopping')
   }
 
-  #askHook(call: LocalCall, route: Route, entityId: string | undefined): boolean {
-    const host = this.#host
-    const { service, method } = route
-    const { peer, caller } = call
+  /** @returns Whether the call may go on; otherwise it has been refused. */
+  #askHook(call: LocalCall): boolean {
+    const { beforeDispatch } = this.#host
+    if (beforeDispatch === undefined) return true
+    const { peer, caller, topic, id } = call
+    const { service, entityId, method } = topic
     try {
-      host.beforeDispatch?.({ peer, caller, service, entityId, method, isNotify: call.id === 0 })
+      beforeDispatch({ peer, caller, service, entityId, method, isNotify: id === NOTIFY_ID })
       return true
     } catch (error) {
       this.#refuse(call, this.#refusedByHook(error))
@@ -485,131 +287,39 @@ export class LocalCalls implements CallTarget {
     return new RpcError(code, message, { data, cause: error })
   }
 
-  /** @returns Whether the call runs now. Otherwise it waits for its turn, or has been refused. */
-  #enter(
-    call: LocalCall,
-    found: Found,
-    route: Route,
-    entityId: string | undefined,
-    args: readonly unknown[],
-  ): boolean {
-    const { mailbox, target, method } = found
-    if (mailbox === undefined) return true
-    const host = this.#host
-    const { counters } = host
-    const entered = mailbox.enter(call, host.maxWaitingPerObject)
-    if (entered === 'full') {
-      counters.refusedOverloaded += 1
-      this.#refuse(call, refusal('RPC_OVERLOADED', route, `${mailbox.waiting} calls wait for it`))
-      return false
-    }
-    call.mailbox = mailbox
-    if (entered === 'run') return true
-    this.#count(call)
-    counters.waitingCalls += 1
-    const waiting = {
-      run: () => {
-        counters.waitingCalls -= 1
-        host.deadlocks.remove(call)
-        this.#takeTurn(call, target, method, route, entityId, args)
-      },
-      expire: () => {
-        if (!this.#withdraw(call)) return
-        counters.timeouts += 1
-        this.#refuse(call, refusal('RPC_TIMEOUT', route, 'its turn did not come in time'))
-      },
-    }
-    host.deadlocks.add(call, (trail) => {
-      if (!this.#withdraw(call)) return
-      counters.deadlocks += 1
-      const text = `these wait for one another: ${trail.join(' → ')}`
-      this.#refuse(call, new RpcError('RPC_DEADLOCK', text, { data: { chain: trail } }))
-    })
-    const { deadline } = call
-    if (deadline === undefined) call.wait(waiting, undefined)
-    else {
-      const notice = Math.min(MAX_NOTICE_MS, (deadline - host.clock.now()) * NOTICE_SHARE)
-      call.wait(waiting, deadline - notice)
-    }
-    return false
-  }
-
-  /** What held when the call came may not hold any more. */
-  #takeTurn(
-    call: LocalCall,
-    target: object,
-    method: ExposedMethod,
-    route: Route,
-    entityId: string | undefined,
-    args: readonly unknown[],
-  ): void {
-    const host = this.#host
-    const isThere = entityId === undefined || host.entities.get(entityId)?.target === target
-    const holder = isThere ? holderOf(target, method) : undefined
-    if (holder === undefined) {
-      host.counters.refusedUnknown += 1
-      const code = isThere ? 'RPC_UNKNOWN_METHOD' : 'RPC_UNKNOWN_ENTITY'
-      this.#refuse(call, refusal(code, route, 'it went away before the turn of the call came'))
-    } else if (host.beforeDispatch === undefined || this.#askHook(call, route, entityId)) {
-      this.#dispatch(call, holder, method, args)
-      return
-    }
-    this.#over(call)
-  }
-
-  /** Takes a call out of the mailbox it waits in. @returns Whether it waited. */
-  #withdraw(call: LocalCall): boolean {
-    if (call.waiting === undefined || call.mailbox?.withdraw(call) !== true) return false
-    call.waiting = undefined
-    call.finish()
-    this.#host.deadlocks.remove(call)
-    this.#host.counters.waitingCalls -= 1
-    this.#uncount(call)
-    return true
-  }
-
   /** @returns Whether it had not begun. */
   #abandon(call: LocalCall, reason: RpcError): boolean {
-    if (this.#withdraw(call)) return true
+    if (this.#turns.withdraw(call)) return true
     call.end(reason)
     return false
   }
 
-  #dispatch(
-    call: LocalCall,
-    holder: Record<string, unknown>,
-    method: ExposedMethod,
-    args: readonly unknown[],
-  ): void {
+  #dispatch(call: LocalCall, found: Found, args: readonly unknown[]): void {
     let result: unknown
     try {
-      this.#depth += 1
-      result = runHandler(call, { holder, method }, args, this.#host.aroundHandler)
+      this.#stack.depth += 1
+      result = runHandler(call, found, args, this.#host.aroundHandler)
     } catch (error) {
-      this.#fail(call, method, error)
+      this.#fail(call, found.method, error)
       this.#over(call)
       return
     } finally {
-      this.#depth -= 1
+      this.#stack.depth -= 1
     }
-    this.#conclude(call, method, result)
+    this.#conclude(call, found.method, result)
   }
 
   #conclude(call: LocalCall, method: ExposedMethod, result: unknown): void {
-    if (isPromised(method, result)) {
-      this.#await(call, method, result)
+    if (!isPromised(method, result)) {
+      this.#answer(call, method, result)
+      this.#over(call)
       return
     }
-    this.#answer(call, result)
-    this.#over(call)
-  }
-
-  #await(call: LocalCall, method: ExposedMethod, result: PromiseLike<unknown>): void {
     this.#count(call)
     call.runOn()
     result.then(
       (value) => {
-        this.#answer(call, value)
+        this.#answer(call, method, value)
         this.#over(call)
       },
       (error: unknown) => {
@@ -635,36 +345,34 @@ export class LocalCalls implements CallTarget {
   #over(call: LocalCall): void {
     call.finish()
     this.#uncount(call)
+    if (!call.isStreaming) call.dropStreams()
     call.mailbox?.leave(call)
   }
 
-  #answer(call: LocalCall, result: unknown): void {
+  #answer(call: LocalCall, method: ExposedMethod, result: unknown): void {
     call.finish()
     if (isStream(result)) {
-      const stream = new LocalStream(call, result, this.#host.counters)
-      if (call.id === 0 || call.isSettled) void stream.return()
-      else this.#settle(call, false, stream)
+      const reader = this.#streams.open(call, method, result)
+      if (call.id === NOTIFY_ID || call.isSettled) void reader.return()
+      else this.#settle(call, false, reader)
     } else if (!call.isSettled) this.#settle(call, false, result)
-    else if (call.id !== 0) this.#host.counters.lateReplies += 1
+    else if (call.id !== NOTIFY_ID) this.#host.counters.lateReplies += 1
   }
 
   #fail(call: LocalCall, method: ExposedMethod, error: unknown): void {
     call.finish()
     const { code, message, data } = errorReply(error, 'server')
-    if (call.id === 0 || code === 'RPC_INTERNAL') {
+    if (call.id === NOTIFY_ID || code === 'RPC_INTERNAL') {
       this.#host.logger.warn('rpc handler failed', { method: method.name, error })
     }
-    const failure = new RpcError(code, message, {
-      executed: call.hasBegun ? 'yes' : 'no',
-      data,
-      cause: error,
-    })
+    const executed = call.hasBegun ? 'yes' : 'no'
+    const failure = new RpcError(code, message, { executed, data, cause: error })
     if (!call.isSettled) this.#settle(call, true, failure)
-    else if (call.id !== 0) this.#host.counters.lateReplies += 1
+    else if (call.id !== NOTIFY_ID) this.#host.counters.lateReplies += 1
   }
 
   #refuse(call: LocalCall, error: RpcError): void {
-    if (call.id !== 0) {
+    if (call.id !== NOTIFY_ID) {
       this.#settle(call, true, error)
       return
     }
@@ -681,17 +389,3 @@ export class LocalCalls implements CallTarget {
     call.from?.asked.delete(call)
   }
 }
-
-/** Nothing that has to be waited for or read. */
-const isPlain = (result: unknown): boolean =>
-  typeof result !== 'object' || result === null || !(isThenable(result) || isStream(result))
-
-const isThenable = (value: unknown): value is PromiseLike<unknown> =>
-  typeof value === 'object' &&
-  value !== null &&
-  typeof (value as { then?: unknown }).then === 'function'
-
-const nameOf = (route: Route): string => `${route.service || 'entity'}.${route.method}`
-
-const refusal = (code: RpcErrorCode, route: Route, why: string): RpcError =>
-  new RpcError(code, `${nameOf(route)}: ${why}`)

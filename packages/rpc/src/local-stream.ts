@@ -1,104 +1,106 @@
 import { enterCall } from './call-context.ts'
 import { callStorage } from './call-storage.ts'
-import type { Counters } from './counters.ts'
 import { errorReply } from './error-reply.ts'
 import { RpcError } from './errors.ts'
-import type { LocalCall } from './local-call.ts'
+import { ReceivedStream } from './received-stream.ts'
+import { StreamSource } from './stream-source.ts'
 
-/** A stream whose reader is in the same process as its handler: an item is made when it is asked for. */
-export class LocalStream implements AsyncIterableIterator<unknown, undefined> {
-  readonly #call: LocalCall
-  readonly #iterable: AsyncIterable<unknown>
-  readonly #counters: Counters
-  readonly #abort = (): void => this.#stop()
-  #iterator: AsyncIterator<unknown> | undefined
-  /** Ends the wait for the next item. */
-  #reject: ((reason: unknown) => void) | undefined
-  #error: { readonly reason: unknown } | undefined
-  #isOver = false
+/** What a scalar counts for, and what holds others beside those. */
+const SCALAR_BYTES = 8
+/** Values inside one item that are looked at: the rest counts for nothing. */
+const MAX_PARTS = 1024
 
-  constructor(call: LocalCall, iterable: AsyncIterable<unknown>, counters: Counters) {
-    this.#call = call
-    this.#iterable = iterable
-    this.#counters = counters
-    counters.openStreams += 1
-    call.abortSignal?.addEventListener('abort', this.#abort)
+/** What the two ends of a {@link LocalStream} belong to. */
+export interface LocalStreamOwner {
+  /** Runs the first step of the iterator, inside which a handler may ask who called. */
+  first<T>(step: () => T): T
+  /** The iterator did, with an error that has no code of its own. */
+  failed?(error: unknown): void
+  /** The reader has lost interest. */
+  abandoned?(): void
+  /** It is over, however it ended. */
+  closed(): void
+}
+
+/** A stream that stays in this process. */
+export interface LocalStream {
+  /** For the reader. */
+  readonly reader: ReceivedStream
+  /** Ends it at both ends; what has been made is read before the error. */
+  breakOff(reason: unknown): void
+}
+
+/**
+ * Joins the two ends that a stream has over a link, with no link between them: the same window, errors and ends, but the
+ * items are passed as they are.
+ */
+export function makeLocalStream(
+  iterable: AsyncIterable<unknown>,
+  owner: LocalStreamOwner,
+): LocalStream {
+  const reader = new ReceivedStream({
+    grant: (items, bytes) => outside(() => source.grant(items, bytes)),
+    cancel: () => {
+      source.stop()
+      owner.abandoned?.()
+    },
+    closed: () => owner.closed(),
+  })
+  const source = new StreamSource(iterable, {
+    isReady: () => true,
+    item(value) {
+      const bytes = bytesOf(value)
+      reader.push(value, bytes)
+      return bytes
+    },
+    end(error) {
+      const told = error && toldOf(error.reason)
+      if (told?.code === 'RPC_INTERNAL') owner.failed?.(error?.reason)
+      reader.end(told && { reason: told })
+    },
+    first: (step) => owner.first(step),
+  })
+  return {
+    reader,
+    breakOff(reason) {
+      source.stop()
+      reader.end({ reason })
+    },
   }
+}
 
-  [Symbol.asyncIterator](): this {
-    return this
+/** What a reader hears of it. */
+export function toldOf(error: unknown): RpcError {
+  const { code, message, data } = errorReply(error, 'server')
+  return new RpcError(code, message, { executed: 'yes', data, cause: error })
+}
+
+/** Who reads is not who calls: what makes the items runs beside all calls, as it would elsewhere. */
+function outside(step: () => void): void {
+  const before = enterCall(undefined)
+  try {
+    if (callStorage === undefined) step()
+    else callStorage.run(undefined, step)
+  } finally {
+    enterCall(before)
   }
+}
 
-  async next(): Promise<IteratorResult<unknown, undefined>> {
-    if (this.#isOver) {
-      const error = this.#error
-      this.#error = undefined
-      if (error !== undefined) throw error.reason
-      return { value: undefined, done: true }
+/** About what a value would be on a link; of large structures, what it would be at least. */
+function bytesOf(item: unknown): number {
+  const parts: unknown[] = [item]
+  let bytes = 0
+  for (let i = 0; i < parts.length; i++) {
+    const part = parts[i]
+    bytes += SCALAR_BYTES
+    if (typeof part === 'string') bytes += part.length
+    else if (ArrayBuffer.isView(part) || part instanceof ArrayBuffer) bytes += part.byteLength
+    else if (typeof part === 'object' && part !== null) {
+      const inside = Array.isArray(part) ? (part as unknown[]) : Object.values(part)
+      for (let k = 0; k < inside.length && parts.length < MAX_PARTS; k++) parts.push(inside[k])
+      // What is not looked at has a byte at least.
+      bytes += inside.length
     }
-    try {
-      const { value, done } = await Promise.race([this.#pull(), this.#aborted()])
-      if (done !== true) return { value, done: false }
-    } catch (error) {
-      if (this.#isOver) throw error
-      this.#end()
-      const { code, message, data } = errorReply(error, 'server')
-      throw new RpcError(code, message, { executed: 'yes', data, cause: error })
-    } finally {
-      this.#reject = undefined
-    }
-    this.#end()
-    return { value: undefined, done: true }
   }
-
-  return(): Promise<IteratorResult<unknown, undefined>> {
-    this.#letGo()
-    this.#error = undefined
-    return Promise.resolve({ value: undefined, done: true })
-  }
-
-  #aborted(): Promise<never> {
-    return new Promise((_, reject) => {
-      this.#reject = reject
-    })
-  }
-
-  #pull(): Promise<IteratorResult<unknown>> {
-    if (this.#iterator !== undefined) return this.#iterator.next()
-    // A generator begins here: its handler may still ask who called.
-    const begin = (): Promise<IteratorResult<unknown>> => {
-      this.#iterator = this.#iterable[Symbol.asyncIterator]()
-      return this.#iterator.next()
-    }
-    const before = enterCall(this.#call)
-    try {
-      return callStorage === undefined ? begin() : callStorage.run(undefined, begin)
-    } finally {
-      enterCall(before)
-    }
-  }
-
-  #stop(): void {
-    if (this.#isOver) return
-    const reason: unknown = this.#call.abortSignal?.reason
-    this.#letGo()
-    if (this.#reject === undefined) this.#error = { reason }
-    else this.#reject(reason)
-  }
-
-  #letGo(): void {
-    if (this.#isOver) return
-    this.#end()
-    this.#call.end(new RpcError('RPC_CLOSED', 'nobody reads the stream any more'))
-    // An iterator may fail while it lets go; nobody is left to be told.
-    const letGo = async (): Promise<unknown> => this.#iterator?.return?.()
-    letGo().catch(() => {})
-  }
-
-  #end(): void {
-    if (this.#isOver) return
-    this.#isOver = true
-    this.#counters.openStreams -= 1
-    this.#call.abortSignal?.removeEventListener('abort', this.#abort)
-  }
+  return bytes
 }

@@ -9,30 +9,30 @@ const MAX_NOTICE_MS = 100
 const NOTICE_SHARE = 0.1
 
 /** What happens to a call that waits in a mailbox. */
-export interface TurnTaker {
+export interface TurnTaker<C extends IncomingCall> {
   /** It waits, and counts as unfinished from here on. */
-  begin(call: IncomingCall): void
+  begin(call: C): void
   /** It does not wait any more, and has not run. */
-  withdrawn(call: IncomingCall): void
-  refuse(call: IncomingCall, error: RpcError): void
+  withdrawn(call: C): void
+  refuse(call: C, error: RpcError): void
   /** Its turn has come. */
-  run(call: IncomingCall, found: Found, args: unknown[]): void
+  run(call: C, found: Found, args: readonly unknown[]): void
   /** Its turn has come, and it does not run. */
-  pass(call: IncomingCall): void
+  pass(call: C): void
 }
 
-/** The mailboxes as the calls of one peer go through them. */
-export class MailboxTurns {
+/** The mailboxes as the calls of one peer, or of the node to itself, go through them. */
+export class MailboxTurns<C extends IncomingCall = IncomingCall> {
   readonly #host: PeerHost
-  readonly #taker: TurnTaker
+  readonly #taker: TurnTaker<C>
 
-  constructor(host: PeerHost, taker: TurnTaker) {
+  constructor(host: PeerHost, taker: TurnTaker<C>) {
     this.#host = host
     this.#taker = taker
   }
 
   /** @returns Whether the call runs now. Otherwise it waits for its turn, or has been refused. */
-  enter(call: IncomingCall, found: Found, args: unknown[]): boolean {
+  enter(call: C, found: Found, args: readonly unknown[]): boolean {
     const { mailbox } = found
     if (mailbox === undefined) return true
     const { counters, clock, maxWaitingPerObject } = this.#host
@@ -76,7 +76,7 @@ export class MailboxTurns {
   }
 
   /** Takes a call out of the mailbox it waits in. @returns Whether it waited. */
-  withdraw(call: IncomingCall): boolean {
+  withdraw(call: C): boolean {
     if (call.waiting === undefined || call.mailbox?.withdraw(call) !== true) return false
     call.waiting = undefined
     call.finish()
@@ -87,7 +87,7 @@ export class MailboxTurns {
   }
 
   /** What held when the call came may not hold any more. */
-  #takeTurn(call: IncomingCall, found: Found, args: unknown[]): void {
+  #takeTurn(call: C, found: Found, args: readonly unknown[]): void {
     const host = this.#host
     const { target, method, topic } = found
     const { entityId } = topic
