@@ -48,7 +48,7 @@ function use(buffer: Uint8Array<ArrayBuffer>): void {
  * Encodes a value behind `reserved` bytes of room for a header, which the caller fills in. The result is
  * valid until the next encode: send or copy it at once.
  *
- * @throws TypeError for what cannot be sent: functions, remotes, symbols, sets, errors, expressions, invalid dates.
+ * @throws TypeError for what cannot be sent: functions, remotes, symbols, sets, errors, expressions, streams, promises, invalid dates.
  */
 export function encodeBehind(reserved: number, value: unknown): Uint8Array {
   // A getter or a `toJSON` may send messages of its own.
@@ -230,6 +230,10 @@ function writeObject(value: object): void {
 }
 
 function writeFields(value: object): void {
+  // They have no fields of their own, and would arrive as empty objects.
+  if (Symbol.asyncIterator in value || value instanceof Promise) {
+    throw new TypeError('streams and promises cannot be sent')
+  }
   const keys = Object.keys(value)
   const { length } = keys
   if (length < 0x10) out[at++] = 0x80 | length

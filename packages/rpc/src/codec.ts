@@ -1,8 +1,9 @@
-import { Packr, RESERVE_START_SPACE, RESET_BUFFER_MODE, Unpackr } from 'msgpackr'
+import { addExtension, Packr, RESERVE_START_SPACE, RESET_BUFFER_MODE, Unpackr } from 'msgpackr'
 import { RpcError } from './errors.ts'
 import { decodeQuick, NOT_QUICK } from './quick-decoder.ts'
 import type { DecodeLimits } from './decode-limits.ts'
 import { preScan } from './pre-scan.ts'
+import { isStream } from './stream-source.ts'
 
 /** msgpackr keeps the header's room in the low byte of its options. */
 const MAX_RESERVED = 0xff
@@ -40,6 +41,23 @@ const options = {
   }) as () => unknown,
 } as const
 
+let isEncoding = false
+
+/** What has no fields of its own, and would arrive as an empty object. */
+class NoData {
+  /** The extensions of msgpackr are those of the process: other users of it see nothing of this one. */
+  static [Symbol.hasInstance](value: object): boolean {
+    return isEncoding && (value instanceof Promise || isStream(value))
+  }
+}
+
+addExtension({
+  Class: NoData as never,
+  write: () => {
+    throw new TypeError('promises cannot be sent, nor streams inside of other values')
+  },
+} as never)
+
 const packr = new Packr(options)
 
 /**
@@ -47,6 +65,17 @@ const packr = new Packr(options)
  * valid until the next encode: send or copy it at once.
  */
 export function encodeBehind(reserved: number, value: unknown): Uint8Array {
+  // A getter or a `toJSON` may send messages of its own.
+  const before = isEncoding
+  isEncoding = true
+  try {
+    return pack(reserved, value)
+  } finally {
+    isEncoding = before
+  }
+}
+
+function pack(reserved: number, value: unknown): Uint8Array {
   if (reserved <= MAX_RESERVED) {
     return packr.pack(value, RESERVE_START_SPACE | RESET_BUFFER_MODE | reserved)
   }

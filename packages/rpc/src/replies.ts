@@ -1,7 +1,7 @@
 import { FunctionFound } from './codec.ts'
 import { errorReply } from './error-reply.ts'
 import type { Executed, RpcError } from './errors.ts'
-import { FrameSender } from './frame-sender.ts'
+import { FrameSender, TooLarge } from './frame-sender.ts'
 import type { Link } from './link.ts'
 import type { Passing } from './passing.ts'
 import type { PeerHost } from './peer-host.ts'
@@ -42,7 +42,7 @@ export class Replies {
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
       this.#host.logger.warn('rpc result cannot be sent', { method, reason })
-      const code = error instanceof RangeError ? 'RPC_TOO_LARGE' : 'RPC_BAD_REPLY'
+      const code = error instanceof TooLarge ? 'RPC_TOO_LARGE' : 'RPC_BAD_REPLY'
       this.#sendError(id, 'yes', code, `the result cannot be sent: ${reason}`, undefined)
     }
   }

@@ -1,3 +1,4 @@
+import { AddressBook } from './address-book.ts'
 import { AddressTarget, type Dialing } from './address-target.ts'
 import { transportFor } from './address.ts'
 import type { CallTarget } from './call-target.ts'
@@ -108,7 +109,7 @@ export class RpcNode {
   readonly #listeners = new Set<Listener>()
   /** Where it listens for servers. */
   readonly #ownUrls = new Set<string>()
-  readonly #addresses = new Map<string, AddressTarget>()
+  readonly #addresses = new AddressBook()
   readonly #peerListeners = new Set<(peer: RpcPeer) => void>()
   readonly #liveness: Liveness
   readonly #local: LocalCalls

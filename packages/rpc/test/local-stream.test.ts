@@ -79,7 +79,8 @@ class Feed {
   keep(numbers: AsyncIterable<number>): void {
     void settle(this.sum(numbers))
   }
-  refuse(_: AsyncIterable<number>): void {
+  refuse(items: AsyncIterable<number>): void {
+    void items
     throw Object.assign(new Error('not now'), { code: 'NOT_NOW' })
   }
   async *double(numbers: AsyncIterable<number>): AsyncGenerator<number> {

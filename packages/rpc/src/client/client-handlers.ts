@@ -341,7 +341,7 @@ function stop(call: ClientCall, reason: Error): void {
 }
 
 const codeOf = (error: unknown): string =>
-  error instanceof RpcError || error instanceof RangeError ? 'RPC_TOO_LARGE' : 'RPC_BAD_REPLY'
+  error instanceof RpcError ? error.code : 'RPC_BAD_REPLY'
 
 const readRoute = (reader: ByteReader): Route => [
   reader.string(MAX_NAME_BYTES),

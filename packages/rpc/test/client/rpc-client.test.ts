@@ -216,6 +216,37 @@ describe.each(['RpcNode', 'RpcClient'])('%s as a player', (kind) => {
     await expect(withCall(shop, { timeoutMs: -1 }).wait()).rejects.toThrow(RangeError)
   })
 
+  test('is told at once when its own result cannot be sent, be it a circle or too large', async () => {
+    const { world, player, expose } = await ends(kind)
+    const circle: unknown[] = []
+    circle.push(circle)
+    const table = { circle: 'server', large: 'server', promises: 'server' } as const
+    class Odd {
+      static readonly rpc = table
+      circle(): unknown {
+        return circle
+      }
+      large(): string {
+        return 'x'.repeat(20_000)
+      }
+      promises(): unknown {
+        return [Promise.resolve(1)]
+      }
+    }
+    expose('odd', new Odd())
+    const odd = player.service<typeof Odd>('odd')
+    const codes: unknown[] = []
+    for (const call of [() => odd.circle(), () => odd.large(), () => odd.promises()]) {
+      const { code, executed } = await world.failure(call())
+      codes.push([code, executed])
+    }
+    expect(codes).toEqual([
+      ['RPC_BAD_REPLY', 'yes'],
+      ['RPC_TOO_LARGE', 'yes'],
+      ['RPC_BAD_REPLY', 'yes'],
+    ])
+  })
+
   test('notifies in order with calls', async () => {
     const { world, server, shop } = await ends(kind)
     const target = new Shop()
@@ -343,6 +374,26 @@ describe.each(['RpcNode', 'RpcClient'])('%s as a player', (kind) => {
 })
 
 describe('RpcClient', () => {
+  test('refuses remotes and streams as arguments with a code, before anything leaves', async () => {
+    const { world, server, shop } = await ends('RpcClient')
+    server.expose('shop', new Shop())
+    async function* stream(): AsyncGenerator<number> {
+      yield 1
+    }
+    const plain = { [Symbol.asyncIterator]: stream }
+    const { callsReceived } = server.stats()
+    for (const value of [stream(), plain, { stream: stream() }, [plain], shop, { shop }]) {
+      const error = await world.failure(shop.echo(value))
+      expect(error).toMatchObject({ code: 'RPC_BAD_ARGUMENTS', executed: 'no' })
+      expect(error.message).toMatch(/cannot be sent/)
+      expect(() => notify(shop).buy(value as never)).toThrow(/cannot be sent/)
+    }
+    await world.clock.advance(50)
+    const { callsReceived: after, notifiesReceived } = server.stats()
+    expect([after - callsReceived, notifiesReceived]).toEqual([0, 0])
+    expect(await world.result(shop.echo(1))).toEqual([1])
+  })
+
   test('writes the frames of the protocol, byte for byte', async () => {
     const link = new FakeLink()
     const client = new RpcClient({ clock: new SimCluster().clock })
