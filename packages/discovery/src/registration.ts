@@ -59,7 +59,10 @@ export interface NodeRegistrationOptions {
   readonly logger: Logger
   readonly onRegistered: (record: NodeRecord) => void
   readonly onDuplicate: (error: DiscoveryError, record: NodeRecord) => void
-  readonly onLeft: () => void
+  /** It is leaving; settles when what can be done about that has been done. */
+  readonly onLeaving: (left: Promise<void>) => void
+  /** Another entry of this process under the same key is on its way out: the writes of this one come after it. */
+  readonly after: Promise<unknown> | undefined
 }
 
 /** Somebody who waits until the backend has a certain version of the record. */
@@ -208,7 +211,11 @@ export class NodeRegistration implements Registration {
   }
 
   leave(): Promise<void> {
-    return (this.#leaving ??= this.#leave())
+    if (this.#leaving === undefined) {
+      this.#leaving = this.#leave()
+      this.#options.onLeaving(this.#leaving)
+    }
+    return this.#leaving
   }
 
   /** Looks whether the backend still agrees: after the lease came (back), or in doubt. */
@@ -251,23 +258,25 @@ export class NodeRegistration implements Registration {
   }
 
   async #leave(): Promise<void> {
-    const { sweeper, key, onLeft } = this.#options
+    const { sweeper, key } = this.#options
     this.#isOver = true
     this.#loads.stop()
     this.#guard.close()
     this.#cancelKick()
     this.#wake()
     sweeper.add(key)
-    onLeft()
     const left = new DiscoveryError('DISCOVERY_STOPPED', `${this.#record.id} has left`)
     for (const waiter of this.#waiters) waiter.fail(left)
     this.#waiters.clear()
     // A write that is on its way must be over before the delete, or it could come after it.
     await this.#isRunning
+    // The key may have been swept before that write stood.
+    sweeper.add(key)
     await sweeper.sweep(key)
   }
 
   async #run(): Promise<void> {
+    await this.#options.after
     while (this.#isDirty && !this.#isOver) {
       const lease = this.#options.session.held
       if (lease === undefined) return
@@ -291,7 +300,9 @@ export class NodeRegistration implements Registration {
   }
 
   async #reconcile(lease: LeaseId): Promise<void> {
-    const { backend, key, callTimeoutMs } = this.#options
+    const { backend, sweeper, key, callTimeoutMs } = this.#options
+    // What an earlier entry of this process may have left is gone first, or this one would be swept.
+    if (sweeper.has(key)) await sweeper.sweep(key)
     const version = this.#version
     // It went with the lease before this one. Should it be there all the same, the comparison says so.
     if (this.#written && this.#written.lease !== lease) this.#modRevision = 0

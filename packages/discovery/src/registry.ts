@@ -69,6 +69,8 @@ export interface RegistryStats {
   readonly registrations: number
   /** Claims, locks and leaderships held now. */
   readonly claims: number
+  /** Places in lines, for locks and offices, in which this node waits now. */
+  readonly waiting: number
   /** Whole reads of directories; each one beyond the first is an audit or a recovery. */
   readonly lists: number
   /** Loads of own nodes that were written. */
@@ -110,6 +112,8 @@ export class Registry {
   readonly #directories = new Map<string, LiveDirectory>()
   readonly #elections = new Map<string, LiveElection>()
   readonly #registrations = new Map<string, NodeRegistration>()
+  /** Those on their way out, by key. */
+  readonly #leaving = new Map<string, Promise<void>>()
   #isOpen = false
   #starting: Promise<void> | undefined
   #stopping: Promise<void> | undefined
@@ -249,7 +253,8 @@ export class Registry {
         this.#logger.error('duplicate node id', { key, error })
         this.#emitter.emit('duplicate-id', error, duplicate)
       },
-      onLeft: () => void this.#registrations.delete(key),
+      onLeaving: (left) => this.#onLeaving(key, left),
+      after: this.#leaving.get(key),
     })
     this.#registrations.set(key, registration)
     await registration.enter(options.signal)
@@ -397,6 +402,7 @@ export class Registry {
       leaseLosses: this.#leaseLosses,
       registrations: this.#registered,
       claims: this.#claims.size,
+      waiting: this.#lines.waiting,
       lists: directories.reduce((sum, directory) => sum + directory.lists, 0),
       loadWrites: [...this.#registrations.values()].reduce(
         (sum, { loadWrites }) => sum + loadWrites,
@@ -455,6 +461,16 @@ export class Registry {
     this.#claims.loseAll(new DiscoveryError('DISCOVERY_LEASE_LOST', message))
     this.#publishLease(leaseId, 'lost')
     this.#emitter.emit('lease-lost', { leaseId, reason })
+  }
+
+  #onLeaving(key: string, leaving: Promise<void>): void {
+    this.#registrations.delete(key)
+    const left = leaving
+      .catch(() => {})
+      .then(() => {
+        if (this.#leaving.get(key) === left) this.#leaving.delete(key)
+      })
+    this.#leaving.set(key, left)
   }
 
   #nodesSeen(): number {

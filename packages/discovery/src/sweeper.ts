@@ -14,6 +14,12 @@ export interface SweeperOptions {
   readonly logger: Logger
 }
 
+/** That a key is unwanted: one that is marked again while it is swept stays so. */
+interface Mark {
+  /** Where known, of the unwanted one's last write. */
+  readonly modRevision: number | undefined
+}
+
 /**
  * Removes keys that stand under this node's lease though the node does not want them: a write whose answer
  * never came, a claim given up while the lease lived on. It tries until they are gone or the lease is.
@@ -21,8 +27,7 @@ export interface SweeperOptions {
 export class Sweeper {
   readonly #options: SweeperOptions
   readonly #backoff: Backoff
-  /** The key and, where known, the revision of the unwanted one's last write. */
-  readonly #unwanted = new Map<string, number | undefined>()
+  readonly #unwanted = new Map<string, Mark>()
   #cancelTimer: () => void = () => {}
   #isStopped = false
 
@@ -38,7 +43,7 @@ export class Sweeper {
   /** From now on the key is removed wherever it stands under this lease. */
   add(key: string, modRevision?: number): void {
     if (this.#isStopped) return
-    this.#unwanted.set(key, modRevision)
+    this.#unwanted.set(key, { modRevision })
     this.#plan()
   }
 
@@ -52,8 +57,9 @@ export class Sweeper {
   async sweep(key: string): Promise<void> {
     const { backend, session, callTimeoutMs } = this.#options
     const lease = session.held
-    if (lease === undefined || !this.#unwanted.has(key)) return
-    let modRevision = this.#unwanted.get(key)
+    const mark = this.#unwanted.get(key)
+    if (lease === undefined || mark === undefined) return
+    let { modRevision } = mark
     if (modRevision === undefined) {
       const { entries } = await backend.range({ key }, { timeoutMs: callTimeoutMs })
       // Somebody else swept it meanwhile, and what stands there now may be wanted.
@@ -67,7 +73,7 @@ export class Sweeper {
         { timeoutMs: callTimeoutMs },
       )
     }
-    this.#unwanted.delete(key)
+    if (this.#unwanted.get(key) === mark) this.#unwanted.delete(key)
   }
 
   /** The lease is held (again): tries at once. */

@@ -50,6 +50,11 @@ export class WaitingLines {
     this.#options = options
   }
 
+  /** How many places this node waits in. */
+  get waiting(): number {
+    return this.#wakes.size
+  }
+
   /** Settles when this node has its turn. A wait that ends otherwise leaves the line. */
   async enter(
     kind: LineKind,
@@ -129,7 +134,7 @@ export class WaitingLines {
     const { key, prefix, name, value } = place
     const lease = session.held
     if (lease === undefined) {
-      await this.#news(signal)
+      await this.#news(signal).come
       return undefined
     }
     const { entries } = await backend.range({ prefix }, { timeoutMs: callTimeoutMs, signal })
@@ -187,9 +192,11 @@ export class WaitingLines {
       onInterrupted: () => {},
       onListed: look,
     })
+    const news = this.#news(signal)
     try {
-      await Promise.race([promise, this.#news(signal)])
+      await Promise.race([promise, news.come])
     } finally {
+      news.forget()
       view.close()
     }
   }
@@ -207,18 +214,21 @@ export class WaitingLines {
     })
   }
 
-  /** Waits for a lease or the end of the wait. */
-  #news(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const end = () => {
-        this.#wakes.delete(end)
-        signal.removeEventListener('abort', end)
-        resolve()
-      }
-      this.#wakes.add(end)
-      signal.addEventListener('abort', end, { once: true })
-      if (signal.aborted) end()
-    })
+  /** What else may end a wait: a lease, or that nobody wants it any more. */
+  #news(signal: AbortSignal): { readonly come: Promise<void>; readonly forget: () => void } {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const forget = () => {
+      this.#wakes.delete(end)
+      signal.removeEventListener('abort', end)
+    }
+    const end = () => {
+      forget()
+      resolve()
+    }
+    this.#wakes.add(end)
+    signal.addEventListener('abort', end, { once: true })
+    if (signal.aborted) end()
+    return { come: promise, forget }
   }
 }
 

@@ -13,6 +13,27 @@ async function registered() {
   return { world, registry, link, registration, entry }
 }
 
+/** A node whose calls take a time of their own each, on a lease whose audit is far away. */
+async function slow(seed: number) {
+  const world = new World(seed)
+  const random = seededRandom(seed)
+  const { registry, link } = world.node({ ttlSeconds: 60 })
+  await world.run(registry.start())
+  const delay = () =>
+    new Promise<void>((resolve) => void world.clock.setTimer(random.int(15), resolve))
+  const delayed =
+    <A extends unknown[], R>(call: (...args: A) => Promise<R>) =>
+    async (...args: A): Promise<R> => {
+      await delay()
+      const result = await call.apply(link, args)
+      await delay()
+      return result
+    }
+  link.transact = delayed(link.transact)
+  link.range = delayed(link.range)
+  return { world, registry, random }
+}
+
 describe('a registration', () => {
   it('is put back at once when somebody deletes it, under the same lease', async () => {
     const { world, entry, registration } = await registered()
@@ -246,6 +267,58 @@ describe('a registration', () => {
     await world.clock.advance(10_000)
     expect(await entry()).toBeUndefined()
     await world.stop()
+  })
+
+  it('is gone after it was given up, again and again, at any moment', async () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const { world, registry, random } = await slow(seed)
+      for (let round = 0; round < 40; round++) {
+        const abort = new AbortController()
+        const registering = registry.register(game('game_1'), { signal: abort.signal })
+        const given = registering.then(
+          (registration) => registration.leave(),
+          (error: Error) => expect(error.message).toBe('enough'),
+        )
+        await world.clock.advance(random.int(30))
+        abort.abort(new Error('enough'))
+        await world.run(given)
+      }
+      // Long before the audit of the lease would find it.
+      await world.clock.advance(2000)
+      expect((await world.store.range({ key: KEY })).entries, `seed ${seed}`).toEqual([])
+      await world.stop()
+    }
+  })
+
+  it('stays when it comes after those of the same id that are leaving, and joins once', async () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const { world, registry, random } = await slow(seed)
+      const directory = world.node().registry.watch('game')
+      for (let round = 0; round < 15; round++) {
+        for (let given = 0; given < 2; given++) {
+          const abort = new AbortController()
+          const first = registry.register(game('game_1'), { signal: abort.signal })
+          const left = first.then(
+            (registration) => void registration.leave(),
+            () => {},
+          )
+          await world.clock.advance(random.int(30))
+          abort.abort(new Error('enough'))
+          await world.run(left)
+        }
+        const registration = await world.run(registry.register(game('game_1', { meta: { round } })))
+        await world.clock.settle()
+        const heard: string[] = []
+        const undo = directory.on('leave', () => heard.push('leave'))
+        await world.clock.advance(2000)
+        expect(heard, `seed ${seed}, round ${round}`).toEqual([])
+        expect(directory.get('game_1')?.meta).toEqual({ round })
+        expect((await world.store.range({ key: KEY })).entries).toHaveLength(1)
+        undo()
+        await world.run(registration.leave())
+      }
+      await world.stop()
+    }
   })
 
   it('agrees with what the nodes want after any history of faults', async () => {

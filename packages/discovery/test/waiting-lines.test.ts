@@ -75,6 +75,26 @@ describe('a line for a lock', () => {
     await world.stop()
   })
 
+  it('holds on to nothing of the turns it had, however many those were', async () => {
+    const world = new World()
+    const [a, b] = [world.node(), world.node()]
+    const take = async ({ registry }: typeof a) => {
+      for (let turn = 0; turn < 50; turn++) {
+        const lock = await registry.lock('l', { timeoutMs: 60_000 })
+        await new Promise<void>((resolve) => void world.clock.setTimer(5, resolve))
+        await lock.release()
+      }
+    }
+    const both = Promise.all([take(a), take(b)])
+    await world.clock.advance(20)
+    expect(a.registry.stats().waiting + b.registry.stats().waiting).toBe(1)
+    await world.run(both)
+    for (const { registry } of [a, b])
+      expect(registry.stats()).toMatchObject({ claims: 0, waiting: 0 })
+    expect(await line(world)).toBe(0)
+    await world.stop()
+  })
+
   it('leaves nothing behind when the write of a place is done and not answered', async () => {
     const world = new World()
     const { registry, link } = world.node()
