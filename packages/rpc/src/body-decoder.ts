@@ -8,7 +8,6 @@ import {
   TYPED_ARRAYS,
 } from './body-encoder.ts'
 import { RpcError } from './errors.ts'
-import type { DecodeLimits } from './decode-limits.ts'
 
 const MAX_BIGINT_BYTES = 64
 /** Longer strings are left to the platform's decoder. */
@@ -38,28 +37,25 @@ let offset = 0
 let at = 0
 let end = 0
 let depth = 0
-let tokens = 0
-let limits: DecodeLimits
 
 /**
  * Reads the one value that fills what lies between the two places. Total: any bytes give a value or the error, and never more is made
- * than the bytes there can hold.
+ * than the bytes there can hold: the size of the message, which its link limits, bounds everything but the depth.
  *
- * @throws RpcError `RPC_PROTOCOL` for anything else than exactly one value within the limits, of the types of PROTOCOL.md.
+ * @param maxDepth - Arrays and maps inside one another.
+ * @throws RpcError `RPC_PROTOCOL` for anything else than exactly one value no deeper than that, of the types of PROTOCOL.md.
  */
 export function decodeBody(
   message: Uint8Array,
   start: number,
   until: number,
-  given: DecodeLimits,
+  maxDepth: number,
 ): unknown {
   bytes = message
   base = -1
   at = start
   end = until
-  limits = given
-  tokens = given.maxTokens
-  depth = given.maxDepth
+  depth = maxDepth
   const value = read()
   if (at !== end) refuse('bytes after the value')
   return value
@@ -71,7 +67,6 @@ function refuse(why: string): never {
 
 function read(): unknown {
   if (at >= end) refuse('cut short')
-  if (--tokens < 0) refuse('too many values')
   const token = bytes[at++]!
   if (token < 0x80) return token
   if (token >= 0xe0) return token - 0x100
@@ -88,7 +83,7 @@ function read(): unknown {
     case 0xc4: // bin 8, 16, 32
     case 0xc5:
     case 0xc6:
-      return take(checked(uint(1 << (token - 0xc4)), limits.maxBinaryBytes, 'binary too long'))
+      return take(uint(1 << (token - 0xc4)))
     case 0xc7: // ext 8, 16, 32
     case 0xc8:
     case 0xc9: {
@@ -138,11 +133,6 @@ function read(): unknown {
   }
 }
 
-function checked(size: number, limit: number, why: string): number {
-  if (size > limit) refuse(why)
-  return size
-}
-
 /** So many bytes further. Returns where they begin. */
 function skip(size: number): number {
   if (size > end - at) refuse('cut short')
@@ -178,7 +168,6 @@ function word(width: number): DataView {
 }
 
 function readString(size: number): string {
-  if (size > limits.maxStringBytes) refuse('a string too long')
   const from = skip(size)
   return textOf(from, size)
 }
@@ -197,15 +186,14 @@ function textOf(from: number, size: number): string {
   return utf8.decode(bytes.subarray(from, at))
 }
 
-/** Checks the count, and that each item has a byte at least: a count that cannot be there is not believed. */
-function enter(count: number, limit: number, width: number, why: string): void {
-  if (count > limit) refuse(why)
+/** Checks that each item has a byte at least: a count that cannot be there is not believed. */
+function enter(count: number, width: number): void {
   if (count * width > end - at) refuse('cut short')
   if (--depth < 0) refuse('nested too deep')
 }
 
 function readArray(count: number): unknown[] {
-  enter(count, limits.maxArrayLength, 1, 'an array too long')
+  enter(count, 1)
   const list: unknown[] = []
   if (count > FEW) list.length = Math.min(count, MAX_AHEAD)
   for (let i = 0; i < count; i++) list[i] = read()
@@ -214,7 +202,7 @@ function readArray(count: number): unknown[] {
 }
 
 function readMap(count: number): Record<string, unknown> {
-  enter(count, limits.maxMapLength, 2, 'a map too large')
+  enter(count, 2)
   const map: Record<string, unknown> = {}
   for (let i = 0; i < count; i++) {
     const key = readKey()
@@ -226,12 +214,10 @@ function readMap(count: number): Record<string, unknown> {
 
 function readKey(): string {
   if (at >= end) refuse('cut short')
-  if (--tokens < 0) refuse('too many values')
   const token = bytes[at++]!
   let size = token & 0x1f
   if (token >= 0xd9 && token <= 0xdb) size = uint(1 << (token - 0xd9))
   else if (token < 0xa0 || token >= 0xc0) refuse('a key that is not a string')
-  if (size > limits.maxKeyBytes) refuse('a key too long')
   const from = skip(size)
   if (size > MAX_CACHED_KEY_BYTES) return textOf(from, size)
   let hash = size
@@ -288,7 +274,6 @@ function readDate(size: number): Date {
 }
 
 function readBinary(size: number): unknown {
-  if (size > limits.maxBinaryBytes) refuse('binary too long')
   if (size > 0) {
     const code = bytes[skip(1)]!
     const { buffer } = take(size - 1)

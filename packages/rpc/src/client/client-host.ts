@@ -1,6 +1,5 @@
 import type { Clock } from '../clock.ts'
 import type { Counters } from '../counters.ts'
-import type { DecodeLimits } from '../decode-limits.ts'
 import type { Logger } from '../logger.ts'
 import { executionOf } from '../execution.ts'
 import type { Exposing } from '../expose-in.ts'
@@ -24,15 +23,4 @@ export interface ClientHost {
   readonly counters: Counters
   readonly services: ReadonlyMap<string, ClientExposed>
   readonly defaultTimeoutMs: number
-}
-
-/** The size of a message, which its link limits, bounds the rest; the depth is for the stack. */
-export const CLIENT_DECODE_LIMITS: DecodeLimits = {
-  maxDepth: 512,
-  maxTokens: Infinity,
-  maxStringBytes: Infinity,
-  maxBinaryBytes: Infinity,
-  maxArrayLength: Infinity,
-  maxMapLength: Infinity,
-  maxKeyBytes: Infinity,
 }

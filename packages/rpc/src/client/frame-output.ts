@@ -4,7 +4,9 @@ import type { ByteReader } from '../byte-reader.ts'
 import { concat, putU32, putVarint, varintSize } from '../byte-writer.ts'
 import { RpcError } from '../errors.ts'
 import type { Link } from '../link.ts'
-import { CLIENT_DECODE_LIMITS } from './client-host.ts'
+
+/** Of arrays and maps inside one another, for the stack. */
+const MAX_DEPTH = 512
 
 export const varintOf = (value: number): Uint8Array => {
   const out = new Uint8Array(varintSize(value))
@@ -20,7 +22,7 @@ export function u32Of(value: number): Uint8Array {
 
 /** The body that ends a frame. */
 export const bodyOf = ({ bytes, at, end }: ByteReader): unknown =>
-  decodeBody(bytes, at, end, CLIENT_DECODE_LIMITS)
+  decodeBody(bytes, at, end, MAX_DEPTH)
 
 /** Puts frames together and sends them: a kind with its flags, the fields of its header, and a body, if there is one. */
 export class FrameOutput {

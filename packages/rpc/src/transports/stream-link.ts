@@ -2,8 +2,7 @@ import { utf8 } from '../byte-writer.ts'
 import { systemClock, type Clock } from '../clock.ts'
 import { CLOSE } from '../close-codes.ts'
 import { bufferedBytesFor, messageBytesFor } from '../limits.ts'
-import type { InPlaceLink } from '../in-place-link.ts'
-import type { LinkOptions } from '../link.ts'
+import type { Link, LinkOptions } from '../link.ts'
 import { BatchWriter, LENGTH_BYTES, type Piece } from './batch-writer.ts'
 import { CLOSE_MARK, FrameReader, type FrameSink } from './frame-reader.ts'
 import type { SlabPool } from './slab-pool.ts'
@@ -41,20 +40,19 @@ export function flushModeOf(mode: FlushMode = 'tick'): FlushMode {
 }
 
 /** A link over a byte stream: u32 little-endian length and message, many messages in one write. */
-export class StreamLink implements InPlaceLink, FrameSink {
+export class StreamLink implements Link, FrameSink {
   readonly remote: string
   maxMessageBytes: number
   maxBufferedBytes: number
   isProvenServer = false
   isOpen = true
   onMessage: (message: Uint8Array, unreliable?: boolean) => void = () => {}
-  onPart: ((bytes: Uint8Array, start: number, end: number) => void) | undefined = undefined
   onDrain: () => void = () => {}
   onClose: (code: number, reason: string) => void = () => {}
   readonly #stream: ByteStream
   readonly #clock: Clock
   readonly #pool: SlabPool
-  readonly #writer: BatchWriter
+  protected readonly writer: BatchWriter
   readonly #reader: FrameReader
   readonly #flushMode: FlushMode
   readonly #flush = (): void => this.flush()
@@ -71,57 +69,37 @@ export class StreamLink implements InPlaceLink, FrameSink {
     pool: SlabPool,
     options: LinkOptions,
     flushMode: FlushMode = 'tick',
+    writer: BatchWriter = new BatchWriter(pool),
   ) {
     this.remote = remote
     this.#flushMode = flushMode
     this.#stream = stream
     this.#clock = options.clock ?? systemClock
     this.#pool = pool
-    this.#writer = new BatchWriter(pool)
+    this.writer = writer
     this.#reader = new FrameReader(this.#clock, this)
     this.maxMessageBytes = options.maxMessageBytes ?? messageBytesFor(options.trust)
     this.maxBufferedBytes = options.maxBufferedBytes ?? bufferedBytesFor(options.trust)
   }
 
   get bufferedBytes(): number {
-    return this.#writer.size + this.#written
+    return this.writer.size + this.#written
   }
 
   send(message: Uint8Array): boolean {
     if (!this.isOpen) return false
-    const writer = this.#writer
-    const buffered = writer.size + this.#written + message.length + LENGTH_BYTES
+    const buffered = this.bufferedBytes + message.length + LENGTH_BYTES
     if (buffered > this.maxBufferedBytes) {
       this.reset(CLOSE.slowReader, `${buffered} bytes wait for ${this.remote}`)
       return false
     }
-    writer.append(message)
-    return this.#collected(buffered)
+    this.writer.append(message)
+    return this.collected(buffered)
   }
 
-  get messageBytes(): Uint8Array {
-    return this.#writer.bytes
-  }
-
-  openMessage(bytes: number): number {
-    return this.isOpen ? this.#writer.open(bytes) : -1
-  }
-
-  abandonMessage(): void {
-    this.#writer.abandon()
-  }
-
-  sendMessage(bytes: Uint8Array, start: number, end: number): boolean | undefined {
-    if (!this.isOpen) return undefined
-    const writer = this.#writer
-    const buffered = writer.size + this.#written + (end - start) + LENGTH_BYTES
-    // `send` closes the link then.
-    if (buffered > this.maxBufferedBytes) return this.send(bytes.subarray(start, end))
-    return writer.commit(bytes, start, end) ? this.#collected(buffered) : undefined
-  }
-
-  #collected(buffered: number): boolean {
-    const writer = this.#writer
+  /** A message has been written, and so many bytes wait now. */
+  protected collected(buffered: number): boolean {
+    const { writer } = this
     if (writer.fullSize > 0) this.#write(writer.fullSize, writer.takeFull())
     this.#flushLater()
     if (buffered < MAX_HIGH_WATER_BYTES && buffered * 2 < this.maxBufferedBytes) return true
@@ -132,8 +110,8 @@ export class StreamLink implements InPlaceLink, FrameSink {
   close(code: number = CLOSE.normal, reason = ''): void {
     if (!this.isOpen) return
     this.isOpen = false
-    this.#writer.appendMark(CLOSE_MARK)
-    this.#writer.append(closeBody(code, reason))
+    this.writer.appendMark(CLOSE_MARK)
+    this.writer.append(closeBody(code, reason))
     this.flush()
     this.#leave()
     this.#clock.defer(() => this.#finish(code, reason))
@@ -169,14 +147,13 @@ export class StreamLink implements InPlaceLink, FrameSink {
   /** Writes what `send` has collected. */
   flush(): void {
     this.#isFlushDue = false
-    const bytes = this.#writer.size
+    const bytes = this.writer.size
     if (bytes === 0) return
-    this.#write(bytes, this.#writer.take())
+    this.#write(bytes, this.writer.take())
   }
 
   onFrame(bytes: Uint8Array, start: number, end: number): void {
-    if (this.onPart === undefined) this.onMessage(bytes.subarray(start, end))
-    else this.onPart(bytes, start, end)
+    this.onMessage(bytes.subarray(start, end))
   }
 
   onCloseFrame(body: Uint8Array): void {

@@ -7,7 +7,8 @@ import type { Piece } from './batch-writer.ts'
 import { hostAndPort, urlOf } from './host-and-port.ts'
 import { SlabPool } from './slab-pool.ts'
 import { TlsEndpoint, type TlsOptions } from './tls.ts'
-import { flushModeOf, StreamLink, type ByteStream, type FlushMode } from './stream-link.ts'
+import { InPlaceStreamLink } from './in-place-stream-link.ts'
+import { flushModeOf, type ByteStream, type FlushMode, type StreamLink } from './stream-link.ts'
 
 export interface TcpOptions {
   /** When messages leave: see {@link FlushMode}. @defaultValue 'tick' */
@@ -163,7 +164,7 @@ class TcpTransport implements Transport {
 
   #link(remote: string, socket: Socket, options: LinkOptions): StreamLink {
     const stream = new TcpStream(socket, this.#secure !== undefined)
-    const link = new StreamLink(remote, stream, this.#pool, options, this.#flushMode)
+    const link = new InPlaceStreamLink(remote, stream, this.#pool, options, this.#flushMode)
     link.isProvenServer = this.#secure?.isServer(socket) === true
     this.#links.add(link)
     let why = 'the other end went away'

@@ -9,7 +9,8 @@ import type { Link, LinkOptions, Listener, Transport } from '../link.ts'
 import type { Piece } from './batch-writer.ts'
 import { hostAndPort, urlOf } from './host-and-port.ts'
 import { SlabPool } from './slab-pool.ts'
-import { flushModeOf, StreamLink, type ByteStream, type FlushMode } from './stream-link.ts'
+import { InPlaceStreamLink } from './in-place-stream-link.ts'
+import { flushModeOf, type ByteStream, type FlushMode, type StreamLink } from './stream-link.ts'
 import { MAX_WEBSOCKET_BYTES } from './websocket-limits.ts'
 
 const UPGRADE_TIMEOUT_MS = 10_000
@@ -173,7 +174,7 @@ class WsTransport implements Transport {
 
   #link(remote: string, socket: WebSocket, options: LinkOptions): StreamLink {
     const stream = new WsStream(socket)
-    const link = new StreamLink(remote, stream, this.#pool, options, this.#flushMode)
+    const link = new InPlaceStreamLink(remote, stream, this.#pool, options, this.#flushMode)
     this.#links.add(link)
     let why = 'the other end went away'
     socket.on('message', (data: RawData, isBinary: boolean) => {
