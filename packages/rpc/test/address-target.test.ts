@@ -123,6 +123,47 @@ test('a call that waits for a dial keeps its own deadline and signal', async () 
   expect(b.stats().pendingCalls).toBe(0)
 })
 
+test('nothing is sent stale: what waited longer than its time is not there when the link is', async () => {
+  const cluster = new SimCluster()
+  const [a, b] = [cluster.node('a'), cluster.node('b', { connectTimeoutMs: 60_000 })]
+  const log = new Log()
+  a.expose('log', log)
+  await a.listen(URL_A)
+  const remote = b.at<typeof Log>(URL_A, 'log')
+  cluster.network.partition('a', 'b', true)
+  const old = [settle(remote.add(1)), settle(withCall(remote, { timeoutMs: 200 }).add(2))]
+  expect(notify(remote).add(3)).toBe(true)
+  await cluster.clock.advance(3500)
+  const errors = (await Promise.all(old)).map(([error]) => error)
+  expect(errors).toMatchObject([
+    { code: 'RPC_TIMEOUT', executed: 'no' },
+    { code: 'RPC_TIMEOUT', executed: 'no' },
+  ])
+  expect(b.stats().droppedNotifies).toBe(1)
+  const fresh = [remote.add(4), remote.add(5)]
+  cluster.network.partition('a', 'b', false)
+  await cluster.result(Promise.all(fresh))
+  await cluster.clock.advance(5000)
+  expect(log.lines).toEqual([4, 5])
+})
+
+test('nothing is sent again by itself: what a link took down with it ends with that', async () => {
+  const cluster = new SimCluster(1, { delayMs: 20 })
+  const [a, b] = [cluster.node('a'), cluster.node('b')]
+  const log = new Log()
+  a.expose('log', log)
+  await cluster.pair(a, b)
+  const remote = b.at<typeof Log>(URL_A, 'log')
+  const under = settle(remote.add(1))
+  notify(remote).add(2)
+  await cluster.clock.advance(5)
+  cluster.network.cut('a', 'b')
+  expect((await cluster.result(under))[0]).toMatchObject({ code: 'RPC_CLOSED', executed: 'maybe' })
+  expect(await cluster.result(remote.add(3))).toBe(1)
+  await cluster.clock.advance(10_000)
+  expect(log.lines).toEqual([3])
+})
+
 test('connect can be given up; the dial ends when nobody wants it any more', async () => {
   const cluster = new SimCluster()
   const a = cluster.node('a')

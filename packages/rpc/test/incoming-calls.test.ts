@@ -10,6 +10,7 @@ import {
   type CallContext,
   type CallerKind,
   type Ctor,
+  type RpcError,
   type RpcTable,
 } from '../src/index.ts'
 import { memoryNetwork } from '../src/memory.ts'
@@ -328,6 +329,89 @@ test('deadlines shrink over hops: a call made in a handler ends with the call th
   expect(left[0]).toBeLessThanOrEqual(500)
   expect(left[1]).toBeLessThanOrEqual(left[0]!)
   expect(b.stats()).toMatchObject({ pendingCalls: 0, runningCalls: 0, timeouts: 1 })
+})
+
+test('over four hops each handler has what is left of the first caller’s time, and all end with it', async () => {
+  const cluster = new SimCluster(1, { delayMs: 10 })
+  const left: number[] = []
+  const reasons: string[] = []
+  const ids = ['a', 'b', 'c', 'd', 'e']
+  for (const [i, id] of ids.entries()) {
+    const node = cluster.node(id)
+    const next = ids[i + 1]
+    class Hop {
+      static readonly rpc = { go: 'server', hold: 'server' } as const
+      // Each call waits 100 ms for its turn here.
+      static readonly execution = 'serial'
+      hold(): Promise<void> {
+        return new Promise((resolve) => void cluster.clock.setTimer(100, resolve))
+      }
+      go(): unknown {
+        const { deadline, signal } = currentCall()
+        left.push(deadline! - cluster.clock.now())
+        signal.addEventListener('abort', () => reasons.push((signal.reason as RpcError).code))
+        if (next === undefined) return new Promise(() => {})
+        const remote = loose(node.at<Ctor>(`sim://${next}:1`, 'hop'))
+        ;(notify(remote) as unknown as Loose)['hold']!()
+        return remote['go']!()
+      }
+    }
+    node.expose('hop', new Hop())
+    await node.listen(`sim://${id}:1`)
+  }
+  const [a] = cluster.nodes
+  for (const [i, id] of ids.slice(1).entries()) {
+    const from = cluster.nodes.find((node) => node.id === ids[i])!
+    await cluster.result(from.connect(`sim://${id}:1`))
+  }
+  const hop = loose(a!.at<Ctor>('sim://b:1', 'hop'))
+  const startedAt = cluster.clock.now()
+  const error = await cluster.failure(withCall(hop, { timeoutMs: 1000 })['go']!())
+  expect(error).toMatchObject({ code: 'RPC_TIMEOUT' })
+  expect(cluster.clock.now() - startedAt).toBeLessThan(1050)
+  await cluster.clock.advance(200)
+  expect(left).toHaveLength(4)
+  // 1000 at first, and 100 less at each further hop.
+  for (const [hops, ms] of left.entries()) {
+    expect(ms).toBeLessThanOrEqual(1000 - hops * 100 + 16)
+    expect(ms).toBeGreaterThan(1000 - hops * 100 - 60)
+  }
+  expect(reasons).toEqual(Array.from({ length: 4 }, () => 'RPC_TIMEOUT'))
+  for (const node of cluster.nodes) expect(node.stats()).toMatchObject({ pendingCalls: 0 })
+})
+
+test('a cancel reaches the last handler of a chain that hands its signal on, within one way each', async () => {
+  const cluster = new SimCluster(1, { delayMs: 10 })
+  const [a, b, c] = ['a', 'b', 'c'].map((id) => cluster.node(id)) as [RpcNode, RpcNode, RpcNode]
+  await Promise.all([b.listen('sim://b:1'), c.listen('sim://c:1')])
+  let endedAt = 0
+  const wait = (): Promise<void> => {
+    const { signal } = currentCall()
+    return new Promise((_, reject) => {
+      signal.addEventListener('abort', () => {
+        endedAt = cluster.clock.now()
+        reject(signal.reason as Error)
+      })
+    })
+  }
+  c.expose('hop', { go: wait }, { go: 'server' })
+  const go = (): unknown =>
+    withCall(loose(b.at<Ctor>('sim://c:1', 'hop')), { signal: currentCall().signal })['go']!()
+  b.expose('hop', { go }, { go: 'server' })
+  await cluster.result(Promise.all([a.connect('sim://b:1'), b.connect('sim://c:1')]))
+  const { signal, abort } = (() => {
+    const controller = new AbortController()
+    return { signal: controller.signal, abort: () => controller.abort(new Error('enough')) }
+  })()
+  const call = settle(withCall(loose(a.at<Ctor>('sim://b:1', 'hop')), { signal })['go']!())
+  await cluster.clock.advance(100)
+  const cancelledAt = cluster.clock.now()
+  abort()
+  expect((await call)[0]?.message).toBe('enough')
+  await cluster.clock.advance(100)
+  expect(endedAt - cancelledAt).toBeLessThanOrEqual(2 * 10 + 2)
+  for (const node of [b, c])
+    expect(node.stats()).toMatchObject({ runningCalls: 0, pendingCalls: 0 })
 })
 
 test('a player may have so many unfinished calls and no more', async () => {

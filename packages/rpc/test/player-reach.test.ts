@@ -34,7 +34,14 @@ class Base {
   }
 }
 class Desk extends Base {
-  static readonly rpc = { open: ['player', 'server'], inner: 'server', admin: 'admin' } as const
+  static readonly rpc = {
+    open: ['player', 'server'],
+    inner: 'server',
+    admin: 'admin',
+    feed: 'server',
+    audit: 'admin',
+    take: 'server',
+  } as const
   static readonly components = { part: Part, closed: Closed }
   static readonly made = (): void => void ran.push('static')
   readonly part: Part = new Part()
@@ -52,6 +59,33 @@ class Desk extends Base {
   secret(): void {
     ran.push('secret')
   }
+  async *feed(): AsyncGenerator<number> {
+    ran.push('feed')
+    yield 1
+  }
+  async *audit(): AsyncGenerator<number> {
+    ran.push('audit')
+    yield 1
+  }
+  take(): void {
+    ran.push('take')
+  }
+  #hidden(): void {
+    ran.push('#hidden')
+  }
+  get gotten(): () => void {
+    ran.push('get gotten')
+    return () => this.#hidden()
+  }
+  set put(_: unknown) {
+    ran.push('set put')
+  }
+  get [Symbol.toStringTag](): string {
+    return 'Desk'
+  }
+  static secret(): void {
+    ran.push('static secret')
+  }
 }
 
 const METHODS = [
@@ -59,6 +93,17 @@ const METHODS = [
   ...['toString', 'valueOf', 'hasOwnProperty', '__proto__', '__proto__.inner', 'prototype.inner'],
   ...['then', 'open.call', 'open.bind', 'open.constructor', 'rpc', 'components', '', '.', 'open.'],
   ...['part', 'part.inner', 'part.admin', 'part.secret', 'part.constructor', 'part.part.open'],
+  ...['feed', 'audit', 'take', 'gotten', 'get gotten', 'put', 'set put', 'hidden', '#hidden'],
+  ...['gotten.call', 'put.call', 'open.name', 'constructor.secret', 'constructor.name', 'length'],
+  ...[
+    '__defineGetter__',
+    '__lookupSetter__',
+    'isPrototypeOf',
+    'toLocaleString',
+    'toJSON',
+    'dispose',
+  ],
+  ...['Symbol(Symbol.toStringTag)', '@@toStringTag', 'part.toString', 'part..inner', '.part.inner'],
   ...['closed.inner', 'closed.constructor', 'constructor.prototype.inner', 'part.__proto__.inner'],
 ]
 const SERVICES = [
@@ -71,6 +116,29 @@ const SERVICES = [
   'constructor',
   'e1',
   'nobody',
+]
+
+/** A remote as it stands among arguments: texts, each behind its length. */
+function madeUp(reach: number, ...texts: string[]): string {
+  const bytes = [
+    reach,
+    ...texts.flatMap((text) => [text.length, ...new TextEncoder().encode(text)]),
+  ]
+  return hex(Uint8Array.of(0xc7, bytes.length, 0x52, ...bytes))
+}
+
+/** At an address, of an entity wherever it is, with a path that is none, and malformed ones. */
+const MADE_UP = [
+  madeUp(0, 'desk', '', '', 'sim://target:1', '', ''),
+  madeUp(0, 'desk', '', '', '', '', ''),
+  madeUp(0, '', 'e1', '', '', '', ''),
+  madeUp(0, '', 'e1', 'part', 'sim://target:1', 'Desk', 'e1'),
+  madeUp(0, 'desk', '', 'constructor', '', '', ''),
+  madeUp(1, 'desk', 'e1', ''),
+  madeUp(3, 'desk', '', ''),
+  madeUp(9),
+  'c7 00 52',
+  'd4 52 00',
 ]
 
 /** Sends every frame that could reach something; `link` is the player's end of it. */
@@ -103,6 +171,11 @@ function attack(send: (frame: Uint8Array) => void): void {
     send(unhex(`06 ${u32()} 00 ${number.toString(16).padStart(2, '0')} 90`))
     send(unhex(`46 ${u32()} 00 ${number.toString(16).padStart(2, '0')} 02 65 31 90`))
   })
+  // Remotes that are made up, as arguments of what is open and of what is not: none leads beyond the link.
+  for (const method of ['open', 'inner', 'take']) {
+    const route = hex(makeRoute('desk', method).bytes)
+    for (const remote of MADE_UP) send(unhex(`26 ${u32()} 00 ${route} 91 ${remote}`))
+  }
   // Answers, items, credits and cancels for what is not theirs.
   for (const frame of [
     '08 01 00 00 00 91 07',
@@ -151,8 +224,12 @@ test('a link of a player reaches nothing that is not open to players, by whateve
     expect(link.closed).toBeUndefined()
     link.onMessage(frame)
   })
-  await Promise.resolve()
+  await new Promise((resolve) => setImmediate(resolve))
+  // The remotes made up were arguments of a method that is open: it must not have run either.
   expect(ran).toEqual([])
+  // No answer but refusals, and nothing of a stream: its calls, credits, and a service of its own aside.
+  const kinds = new Set(link.sent.map((frame) => frame[0]! & 0x1f))
+  expect([...kinds].filter((kind) => [8, 14, 17, 18].includes(kind))).toEqual([])
   // What it may answer is what it was asked: its own call.
   expect(waiting).toBe(true)
   expect(node.stats().refusedForbidden).toBeGreaterThan(100)
