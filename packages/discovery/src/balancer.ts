@@ -7,31 +7,19 @@ import {
   type OutReason,
 } from './candidates.ts'
 import { Dice } from './dice.ts'
-import type { Explanation } from './explain.ts'
-import type { Group } from './group.ts'
-import { hashText, mix } from './hash.ts'
+import type { Explanation, Trace } from './explain.ts'
+import { KeyOwners } from './key-owners.ts'
 import type { Load } from './load.ts'
-import { maglevSlot, maglevTable } from './maglev.ts'
 import { Member } from './member.ts'
+import { NodeDraw } from './node-draw.ts'
 import type { NodeRecord } from './node-record.ts'
-import type { KeyPolicy, LoadOf, Outcome, Picked, PickOptions, PickPolicy } from './pick.ts'
+import type { LoadOf, Outcome, Picked, PickOptions, PickPolicy } from './pick.ts'
 import { makePicked, type Counter } from './picked.ts'
 import type { Picking } from './picking.ts'
 import type { Random } from './random.ts'
-import { highestBidder } from './rendezvous.ts'
 
-const GOLDEN_RATIO = 0.618033988749895
-/** A node that loses every comparison is asked again after so long, in at most one of so many picks. */
-const PROBE_AFTER_MS = 1000
-const PICKS_PER_PROBE = 200
-/** How many nodes a key tries before it looks at all of them. */
-const KEY_TRIES = 32
-const KEY_STEP = 0x9e3779b9
 /** So many plain picks by key share one look at the clock, which only turns pages. */
 const CLOCK_EVERY = 64
-const AVERAGE_GAIN = 0.02
-/** Latencies within this factor count as the same. */
-const NEAR_LATENCY = 1.25
 
 /** A node's standing has changed by what became of calls to it. */
 export interface HealthEvent {
@@ -71,32 +59,19 @@ export interface PickStats {
   readonly loadReports: number
 }
 
-/** What a policy did, for `explain`. */
-interface Trace {
-  readonly drawn: Member[]
-  reason: string
-}
-
 /** Chooses among the nodes of a role and keeps count of what became of the choices. */
 export class Balancer implements Counter {
   readonly #options: BalancerOptions
   readonly #dice: Dice
+  readonly #draw: NodeDraw
+  readonly #owners: KeyOwners
   readonly #members = new Map<string, Member>()
   #candidates: Candidates | undefined
   readonly #byVersion = new Map<string, Candidates>()
-  #turn: number
-  #table: Uint32Array | undefined
-  #tableOf: readonly Member[] = []
-  #isTableOld = true
-  #isTablePlanned = false
-  #keyed: readonly Member[] = []
   /** Calls in flight are counted on pages; a call on neither of the last two is forgotten. */
   #page = 0
   #pageEndsAt = -Infinity
   #inFlight = 0
-  #averageMs = 1
-  #hasAverage = false
-  #sinceProbe = 0
   #readAt = -Infinity
   #timeless = 0
   #picks = 0
@@ -109,8 +84,8 @@ export class Balancer implements Counter {
   constructor(options: BalancerOptions) {
     this.#options = options
     this.#dice = new Dice(options.random)
-    // Each process starts elsewhere, or all would send their first call to the same node.
-    this.#turn = this.#dice.below(65_536)
+    this.#draw = new NodeDraw(this.#dice)
+    this.#owners = new KeyOwners(options.defer, () => [...this.#members.values()].filter(isUsable))
   }
 
   /** Nodes that may be picked when nothing is left alone. */
@@ -222,21 +197,16 @@ export class Balancer implements Counter {
       if (isMeasured && latencyMs > member.latencyMs) member.measure(latencyMs, now)
       this.#onFailed(member, now)
     } else {
-      if (isMeasured) this.#measured(member, latencyMs, now)
+      if (isMeasured) {
+        member.measure(latencyMs, now)
+        this.#draw.measured(latencyMs)
+      }
       member.succeeded(now)
       if (member.isOnProbation && !member.isOut(now)) {
         member.isOnProbation = false
         this.#restored(member)
       }
     }
-  }
-
-  #measured(member: Member, latencyMs: number, now: number): void {
-    member.measure(latencyMs, now)
-    this.#averageMs = this.#hasAverage
-      ? this.#averageMs + (latencyMs - this.#averageMs) * AVERAGE_GAIN
-      : Math.max(latencyMs, 1e-3)
-    this.#hasAverage = true
   }
 
   /** Tells what `pick` does next, and leaves everything as it is. */
@@ -255,11 +225,9 @@ export class Balancer implements Counter {
       where,
     })
     const trace: Trace = { drawn: [], reason: 'no node may be picked' }
-    const [state, turn, sinceProbe] = [this.#dice.state, this.#turn, this.#sinceProbe]
+    const { state } = this.#draw
     const member = this.#choose(options, now, trace)
-    this.#dice.state = state
-    this.#turn = turn
-    this.#sinceProbe = sinceProbe
+    this.#draw.state = state
     const isByKey = typeof policy !== 'string'
     const { isPanicking } = found.candidates
     const whyOut = (each: Member): OutReason | undefined => {
@@ -285,7 +253,7 @@ export class Balancer implements Counter {
           successRate: each.success,
           load: each.load,
           loadAgeMs: each.load === undefined ? undefined : now - each.loadAt,
-          cost: this.#costOf(each, loadOf),
+          cost: this.#draw.costOf(each, loadOf),
         })),
     }
   }
@@ -297,7 +265,7 @@ export class Balancer implements Counter {
       picks: this.#picks,
       empty: this.#empty,
       inFlight: this.#inFlight,
-      latencyMs: this.#hasAverage ? this.#averageMs : undefined,
+      latencyMs: this.#draw.averageMs,
       failed: this.#failed,
       ejections: this.#ejections,
       outages: this.#outages,
@@ -313,173 +281,19 @@ export class Balancer implements Counter {
     trace: Trace | undefined,
   ): Member | undefined {
     const everybody = this.#candidatesNow(now)
+    const draw = this.#draw
     if (options === undefined) {
-      return this.#draw('p2c', everybody, this.#options.loadOf, now, trace)
+      return draw.one('p2c', everybody, this.#options.loadOf, now, trace)
     }
     if (typeof options === 'string') {
-      return this.#draw(options, everybody, this.#options.loadOf, now, trace)
+      return draw.one(options, everybody, this.#options.loadOf, now, trace)
     }
-    if ('key' in options) return this.#byKey(options, undefined, trace)
+    if ('key' in options) return this.#owners.find(options, undefined, this.#inFlight, trace)
     const { policy = 'p2c', loadOf = this.#options.loadOf } = options
-    if (typeof policy !== 'string') return this.#byKey(policy, options, trace)
-    return this.#draw(policy, this.#candidatesFor(options, everybody, now), loadOf, now, trace)
-  }
-
-  #draw(
-    policy: Exclude<PickPolicy, KeyPolicy>,
-    { near, far, nearShare }: Candidates,
-    loadOf: LoadOf | undefined,
-    now: number,
-    trace: Trace | undefined,
-  ): Member | undefined {
-    const group = far !== undefined && this.#dice.unit() >= nearShare ? far : near
-    const { members } = group
-    if (members.length < 2) {
-      if (trace && members[0]) trace.reason = 'the only candidate'
-      return members[0]
+    if (typeof policy !== 'string') {
+      return this.#owners.find(policy, options, this.#inFlight, trace)
     }
-    switch (policy) {
-      case 'p2c':
-        return this.#p2c(group, loadOf, now, trace)
-      case 'weighted': {
-        if (trace) trace.reason = 'drawn by weight'
-        return members[group.draw(this.#dice)]
-      }
-      case 'roundRobin': {
-        if (trace) trace.reason = 'its turn'
-        const turn = this.#turn++
-        // Multiples of the golden ratio fall evenly over the weights however long the sequence runs.
-        return members[group.isEven ? turn % members.length : group.at((turn * GOLDEN_RATIO) % 1)]
-      }
-      case 'leastLoaded':
-        return this.#leastLoaded(members, loadOf, trace)
-    }
-  }
-
-  #p2c(group: Group, loadOf: LoadOf | undefined, now: number, trace: Trace | undefined): Member {
-    const first = group.draw(this.#dice)
-    const a = group.members[first]!
-    const b = group.members[group.drawOther(this.#dice, first)]!
-    const isSecond =
-      loadOf === undefined
-        ? this.#isCheaper(b, a)
-        : this.#costOf(b, loadOf) < this.#costOf(a, loadOf)
-    const winner = isSecond ? b : a
-    const loser = isSecond ? a : b
-    this.#sinceProbe += 1
-    const isProbe =
-      loadOf === undefined &&
-      this.#sinceProbe >= PICKS_PER_PROBE &&
-      now - loser.pickedAt >= PROBE_AFTER_MS
-    if (isProbe) this.#sinceProbe = 0
-    if (trace) {
-      trace.drawn.push(a, b)
-      trace.reason = isProbe
-        ? `costs more than ${winner.record.id}, and has not been tried for a while`
-        : `costs no more than ${loser.record.id}, the other of two drawn`
-    }
-    return isProbe ? loser : winner
-  }
-
-  /** Ties go to the next in turn, so that equal nodes share. */
-  #leastLoaded(
-    members: readonly Member[],
-    loadOf: LoadOf | undefined,
-    trace: Trace | undefined,
-  ): Member {
-    const start = this.#turn++ % members.length
-    let best = members[start]!
-    let least = this.#costOf(best, loadOf, true)
-    for (let step = 1; step < members.length; step += 1) {
-      const member = members[(start + step) % members.length]!
-      const cost = this.#costOf(member, loadOf, true)
-      if (cost < least) {
-        best = member
-        least = cost
-      }
-    }
-    if (trace) {
-      trace.drawn.push(...members)
-      trace.reason = 'costs least of all'
-    }
-    return best
-  }
-
-  /** Latencies that hardly differ are the same: else chance in the last samples would decide every tie. */
-  #isCheaper(a: Member, b: Member): boolean {
-    const latencyA = a.latencyMs > 0 ? a.latencyMs : this.#averageMs
-    const latencyB = b.latencyMs > 0 ? b.latencyMs : this.#averageMs
-    const isNear = latencyA < latencyB * NEAR_LATENCY && latencyB < latencyA * NEAR_LATENCY
-    const queueA = a.queue(a.relativeShare)
-    const queueB = b.queue(b.relativeShare)
-    return isNear ? queueA < queueB : queueA * latencyA < queueB * latencyB
-  }
-
-  /**
-   * How long the next call takes after those in flight. A node nobody has measured counts as an average one; an idle
-   * heavy node costs what an idle light one does, but is drawn more often.
-   *
-   * @param isSlow - Where nobody is drawn by weight, a new node has to start slowly by its cost.
-   */
-  #costOf(member: Member, loadOf: LoadOf | undefined, isSlow = false): number {
-    const known = loadOf?.(member.record)
-    if (known !== undefined) return Math.max(0, known) / (isSlow ? member.weight : member.share)
-    const latencyMs = member.latencyMs > 0 ? member.latencyMs : this.#averageMs
-    return latencyMs * member.queue(isSlow ? member.relativeWeight : member.relativeShare)
-  }
-
-  /** Zones and subsets do not matter here: everybody has to find the same node. */
-  #byKey(
-    { name, key, bound }: KeyPolicy,
-    condition: Condition | undefined,
-    trace: Trace | undefined,
-  ): Member | undefined {
-    const most =
-      bound === undefined
-        ? Infinity
-        : Math.ceil((bound * (this.#inFlight + 1)) / Math.max(1, this.#keyed.length))
-    let hash = hashText(key)
-    if (trace) trace.reason = 'the node of this key'
-    if (name === 'consistent') {
-      const table = this.#tableNow()
-      for (let tries = 0; tries < KEY_TRIES && this.#tableOf.length > 0; tries += 1) {
-        const member = this.#tableOf[table[maglevSlot(hash)]!]!
-        if (member.takesKeys && member.inFlight < most && meets(member, condition)) return member
-        if (trace) {
-          trace.drawn.push(member)
-          trace.reason = 'the node of this key after those that are out or have too much to do'
-        }
-        hash = mix(hash + KEY_STEP)
-      }
-    }
-    const may =
-      condition?.version === undefined && condition?.where === undefined
-        ? undefined
-        : (member: Member): boolean => meets(member, condition)
-    if (most === Infinity) return highestBidder(hash, this.#keyed, may)
-    const hasRoom = (member: Member): boolean => member.inFlight < most && meets(member, condition)
-    return highestBidder(hash, this.#keyed, hasRoom) ?? highestBidder(hash, this.#keyed, may)
-  }
-
-  #tableNow(): Uint32Array {
-    if (this.#table === undefined) this.#buildTable()
-    else if (this.#isTableOld && !this.#isTablePlanned) {
-      // The old one leads past nodes that are gone; new ones can wait for the end of this turn.
-      this.#isTablePlanned = true
-      this.#options.defer(() => {
-        this.#isTablePlanned = false
-        if (this.#isTableOld) this.#buildTable()
-      })
-    }
-    return this.#table!
-  }
-
-  #buildTable(): void {
-    this.#tableOf = [...this.#members.values()].filter(isUsable)
-    this.#table = maglevTable(
-      this.#tableOf.map(({ record, share }) => ({ id: record.id, weight: share })),
-    )
-    this.#isTableOld = false
+    return draw.one(policy, this.#candidatesFor(options, everybody, now), loadOf, now, trace)
   }
 
   #candidatesNow(now: number): Candidates {
@@ -488,9 +302,8 @@ export class Balancer implements Counter {
     this.#byVersion.clear()
     const { picking } = this.#options
     const usable = [...this.#members.values()].filter(isUsable)
-    this.#keyed = findHealthy(usable, picking, now).pool
     for (const member of this.#members.values()) member.takesKeys = false
-    for (const member of this.#keyed) member.takesKeys = true
+    this.#owners.setHealthy(findHealthy(usable, picking, now).pool)
     return (this.#candidates = findCandidates(this.#members.values(), picking, now).candidates)
   }
 
@@ -543,7 +356,7 @@ export class Balancer implements Counter {
 
   #changed(hasOtherNodes: boolean): void {
     this.#candidates = undefined
-    if (hasOtherNodes) this.#isTableOld = true
+    if (hasOtherNodes) this.#owners.changed()
   }
 
   #forget(member: Member): void {
@@ -565,8 +378,3 @@ export class Balancer implements Counter {
     }
   }
 }
-
-const meets = ({ record }: Member, condition: Condition | undefined): boolean =>
-  condition === undefined ||
-  ((condition.version === undefined || record.version === condition.version) &&
-    (condition.where === undefined || condition.where(record)))

@@ -1,5 +1,6 @@
 import type { OutReason } from './candidates.ts'
 import type { Load } from './load.ts'
+import type { Member } from './member.ts'
 
 /** What one node looked like to a pick. */
 export interface NodeExplanation {
@@ -35,4 +36,10 @@ export interface Explanation {
   readonly zoneShare: number
   /** Every node of the role, in the order of their ids. */
   readonly nodes: readonly NodeExplanation[]
+}
+
+/** What a policy did. */
+export interface Trace {
+  readonly drawn: Member[]
+  reason: string
 }
