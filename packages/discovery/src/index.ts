@@ -1,12 +1,7 @@
 export { Registry } from './registry.ts'
-export type {
-  ClaimOptions,
-  LockOptions,
-  RegistryEvents,
-  RegistryStats,
-  WaitOptions,
-} from './registry.ts'
-export type { RegistryOptions } from './options.ts'
+export type { RegistryEvents } from './registry-events.ts'
+export type { RegistryStats } from './registry-stats.ts'
+export type { ClaimOptions, LockOptions, RegistryOptions, WaitOptions } from './options.ts'
 export type { Lease, LeaseLoss, LeaseState } from './lease-session.ts'
 export { MAX_RECORD_BYTES } from './node-record.ts'
 export type { NodeInit, NodeMeta, NodeRecord, NodeState } from './node-record.ts'

@@ -2,7 +2,7 @@ import type { Backend, LeaseId } from './backend.ts'
 import type { Claims } from './claims.ts'
 import type { Clock } from './clock.ts'
 import type { Logger } from './logger.ts'
-import type { NodeRegistration } from './registration.ts'
+import type { Registrations } from './registrations.ts'
 import type { Sweeper } from './sweeper.ts'
 
 export interface LeaseAuditOptions {
@@ -10,7 +10,7 @@ export interface LeaseAuditOptions {
   readonly sweeper: Sweeper
   readonly claims: Claims
   /** By key. */
-  readonly registrations: ReadonlyMap<string, NodeRegistration>
+  readonly registrations: Registrations
   readonly intervalMs: number
   readonly callTimeoutMs: number
   readonly clock: Clock
@@ -44,7 +44,7 @@ export class LeaseAudit {
   async #compare(lease: LeaseId): Promise<void> {
     const { backend, claims, registrations, sweeper, callTimeoutMs, logger } = this.#options
     const held = claims.held()
-    const registered = [...registrations.values()].filter((entry) => entry.isRegistered)
+    const registered = registrations.all().filter((entry) => entry.isRegistered)
     const { ttlSeconds, keys } = await backend.leaseStatus(lease, { timeoutMs: callTimeoutMs })
     if (ttlSeconds <= 0) return
     const bound = new Set(keys)

@@ -56,3 +56,19 @@ export function checkNumber(name: string, value: number, from: number, isWhole =
   }
   return value
 }
+
+export interface WaitOptions {
+  readonly signal?: AbortSignal
+}
+
+export interface ClaimOptions extends WaitOptions {
+  /** @defaultValue the registry's `callTimeoutMs` */
+  readonly timeoutMs?: number
+}
+
+export interface LockOptions extends WaitOptions {
+  /** Who holds it, for the others. @defaultValue the epoch of the registry */
+  readonly value?: string
+  /** Milliseconds in line until `DISCOVERY_TIMEOUT`; `Infinity` for no end. @defaultValue 10000 */
+  readonly timeoutMs?: number
+}

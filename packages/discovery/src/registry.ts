@@ -1,5 +1,4 @@
 import type { Backend, LeaseId } from './backend.ts'
-import type { PickStats } from './balancer.ts'
 import type { ClaimHolder, ClaimOffer, ClaimOutcome, Lock } from './claim.ts'
 import { checkName as checkKey, Claims } from './claims.ts'
 import { systemClock, type Clock } from './clock.ts'
@@ -11,7 +10,7 @@ import { Emitter } from './emitter.ts'
 import { DiscoveryError } from './errors.ts'
 import { LeaseAudit } from './lease-audit.ts'
 import { LeaseSession, type Lease, type LeaseLoss, type LeaseState } from './lease-session.ts'
-import { nodeKey, type LineKind } from './keys.ts'
+import type { LineKind } from './keys.ts'
 import { silentLogger, type Logger } from './logger.ts'
 import {
   checkName,
@@ -20,66 +19,25 @@ import {
   type NodeRecord,
   type NodeState,
 } from './node-record.ts'
-import { checkNumber, type RegistryOptions } from './options.ts'
+import {
+  checkNumber,
+  type ClaimOptions,
+  type LockOptions,
+  type RegistryOptions,
+  type WaitOptions,
+} from './options.ts'
 import type { Load } from './load.ts'
 import { makeLoadBeat, type LoadBeat, type LoadSource } from './load-link.ts'
-import type { LoadVia } from './load-reporter.ts'
 import { orderState } from './outside-state.ts'
 import type { LoadOf } from './pick.ts'
 import { checkPicking, type Picking } from './picking.ts'
 import { systemRandom, type Random } from './random.ts'
-import { NodeRegistration, type Registration } from './registration.ts'
+import type { Registration } from './registration.ts'
+import { Registrations } from './registrations.ts'
+import type { RegistryEvents } from './registry-events.ts'
+import type { RegistryStats } from './registry-stats.ts'
 import { Sweeper } from './sweeper.ts'
 import { WaitingLines } from './waiting-lines.ts'
-
-export interface RegistryEvents {
-  /** The lease is held (again). `renewed`: it is the same one, so what was bound to it still stood. */
-  'lease-live': (lease: { readonly leaseId: LeaseId; readonly renewed: boolean }) => void
-  /** Still held, but keepalives are not answered. */
-  'lease-suspect': (lease: { readonly leaseId: LeaseId }) => void
-  /** No longer held: every claim is over. It is being re-established. */
-  'lease-lost': (lease: { readonly leaseId: LeaseId; readonly reason: LeaseLoss }) => void
-  /** The backend holds this record: the first time, after each change and after each loss. */
-  registered: (record: NodeRecord) => void
-  /** Another living process has the id of this registered node. An operator must end one of them. */
-  'duplicate-id': (error: DiscoveryError, record: NodeRecord) => void
-}
-
-export interface WaitOptions {
-  readonly signal?: AbortSignal
-}
-
-export interface ClaimOptions extends WaitOptions {
-  /** @defaultValue the registry's `callTimeoutMs` */
-  readonly timeoutMs?: number
-}
-
-export interface LockOptions extends WaitOptions {
-  /** Who holds it, for the others. @defaultValue the epoch of the registry */
-  readonly value?: string
-  /** Milliseconds in line until `DISCOVERY_TIMEOUT`; `Infinity` for no end. @defaultValue 10000 */
-  readonly timeoutMs?: number
-}
-
-/** Counters since the registry was made. */
-export interface RegistryStats {
-  /** How often the lease was lost. */
-  readonly leaseLosses: number
-  /** Records written or confirmed: first registrations, changes and repairs. */
-  readonly registrations: number
-  /** Claims, locks and leaderships held now. */
-  readonly claims: number
-  /** Places in lines, for locks and offices, in which this node waits now. */
-  readonly waiting: number
-  /** Whole reads of directories; each one beyond the first is an audit or a recovery. */
-  readonly lists: number
-  /** Loads of own nodes that were written. */
-  readonly loadWrites: number
-  /** What each watched role's picks came to. */
-  readonly picks: Readonly<Record<string, PickStats>>
-  /** Entries under node keys that were not node records. */
-  readonly malformedRecords: number
-}
 
 /**
  * This process among the others: its lease, its entries, what it sees of the rest, and what it claims.
@@ -95,8 +53,6 @@ export class Registry {
   readonly #logger: Logger
   readonly #loadOf: LoadOf | undefined
   readonly #picking: Picking
-  readonly #loadVia: LoadVia
-  readonly #loadIntervalMs: number
   readonly #connectTimeoutMs: number
   readonly #callTimeoutMs: number
   readonly #stopTimeoutMs: number
@@ -111,16 +67,13 @@ export class Registry {
   readonly #emitter: Emitter<RegistryEvents>
   readonly #directories = new Map<string, LiveDirectory>()
   readonly #elections = new Map<string, LiveElection>()
-  readonly #registrations = new Map<string, NodeRegistration>()
-  /** Those on their way out, by key. */
-  readonly #leaving = new Map<string, Promise<void>>()
+  readonly #registrations: Registrations
   #isOpen = false
   #starting: Promise<void> | undefined
   #stopping: Promise<void> | undefined
   /** How many nodes were seen at the last two keepalives. */
   #seen: readonly [number, number] = [0, 0]
   #leaseLosses = 0
-  #registered = 0
 
   constructor(backend: Backend, options: RegistryOptions = {}) {
     const ttlSeconds = checkNumber('ttlSeconds', options.ttlSeconds ?? 10, 1, true)
@@ -149,8 +102,6 @@ export class Registry {
     this.#logger = logger
     this.#loadOf = options.loadOf
     this.#picking = checkPicking(options.picking)
-    this.#loadVia = options.loadVia ?? 'links'
-    this.#loadIntervalMs = checkNumber('loadIntervalMs', options.loadIntervalMs ?? 5000, 1000)
     this.epoch =
       options.epoch ?? `${clock.wall().toString(36)}-${Buffer.from(random(4)).toString('hex')}`
     this.#emitter = new Emitter((event, error) =>
@@ -187,6 +138,18 @@ export class Registry {
       cluster: this.cluster,
       epoch: this.epoch,
       auditIntervalMs: this.#auditIntervalMs,
+    })
+    this.#registrations = new Registrations({
+      ...shared,
+      session,
+      sweeper: this.#sweeper,
+      cluster: this.cluster,
+      auditIntervalMs: this.#auditIntervalMs,
+      fleet: () => this.#fleet(),
+      loadVia: options.loadVia ?? 'links',
+      loadIntervalMs: checkNumber('loadIntervalMs', options.loadIntervalMs ?? 5000, 1000),
+      onRegistered: (record) => this.#emitter.emit('registered', record),
+      onDuplicate: (error, record) => this.#emitter.emit('duplicate-id', error, record),
     })
     this.#audit = new LeaseAudit({
       ...shared,
@@ -226,39 +189,7 @@ export class Registry {
     const record = makeRecord(node, this.epoch)
     await this.start(options)
     this.#checkRunning()
-    const key = nodeKey(this.cluster, record.role, record.id)
-    if (this.#registrations.has(key)) {
-      const message = `${record.role}/${record.id} is registered in this process already`
-      throw new DiscoveryError('DISCOVERY_DUPLICATE_ID', message)
-    }
-    const registration = new NodeRegistration({
-      backend: this.#backend,
-      session: this.#session,
-      sweeper: this.#sweeper,
-      key,
-      record,
-      callTimeoutMs: this.#callTimeoutMs,
-      auditIntervalMs: this.#auditIntervalMs,
-      fleet: () => this.#fleet(),
-      loadVia: this.#loadVia,
-      loadIntervalMs: this.#loadIntervalMs,
-      clock: this.#clock,
-      random: this.#random,
-      logger: this.#logger,
-      onRegistered: (written) => {
-        this.#registered++
-        this.#emitter.emit('registered', written)
-      },
-      onDuplicate: (error, duplicate) => {
-        this.#logger.error('duplicate node id', { key, error })
-        this.#emitter.emit('duplicate-id', error, duplicate)
-      },
-      onLeaving: (left) => this.#onLeaving(key, left),
-      after: this.#leaving.get(key),
-    })
-    this.#registrations.set(key, registration)
-    await registration.enter(options.signal)
-    return registration
+    return this.#registrations.enter(record, options.signal)
   }
 
   /** The live view of a role; the same object for the same role. It needs no lease and no `start`. */
@@ -311,7 +242,7 @@ export class Registry {
     return makeLoadBeat({
       source,
       onRead: (load) => {
-        for (const registration of this.#registrations.values()) registration.reportLoad(load)
+        for (const registration of this.#registrations.all()) registration.reportLoad(load)
       },
       onTold: (role, id, load: Load) => this.#directories.get(role)?.tell(id, load),
     })
@@ -400,14 +331,11 @@ export class Registry {
     const directories = [...this.#directories.values()]
     return {
       leaseLosses: this.#leaseLosses,
-      registrations: this.#registered,
+      registrations: this.#registrations.written,
       claims: this.#claims.size,
       waiting: this.#lines.waiting,
       lists: directories.reduce((sum, directory) => sum + directory.lists, 0),
-      loadWrites: [...this.#registrations.values()].reduce(
-        (sum, { loadWrites }) => sum + loadWrites,
-        0,
-      ),
+      loadWrites: this.#registrations.loadWrites,
       picks: Object.fromEntries(directories.map((each) => [each.role, each.stats()])),
       malformedRecords: directories.reduce((sum, directory) => sum + directory.malformed, 0),
     }
@@ -426,7 +354,7 @@ export class Registry {
   }
 
   async #stop(): Promise<void> {
-    const leaving = [...this.#registrations.values()].map((registration) => registration.leave())
+    const leaving = this.#registrations.all().map((registration) => registration.leave())
     await withDeadline(Promise.allSettled(leaving), {
       clock: this.#clock,
       timeoutMs: this.#stopTimeoutMs / 2,
@@ -445,7 +373,7 @@ export class Registry {
   #onLive(leaseId: LeaseId, renewed: boolean, before: LeaseState): void {
     if (before !== 'suspect') {
       this.#sweeper.wake()
-      for (const registration of this.#registrations.values()) registration.kick()
+      for (const registration of this.#registrations.all()) registration.kick()
       this.#lines.wake()
     }
     this.#publishLease(leaseId, 'live')
@@ -461,16 +389,6 @@ export class Registry {
     this.#claims.loseAll(new DiscoveryError('DISCOVERY_LEASE_LOST', message))
     this.#publishLease(leaseId, 'lost')
     this.#emitter.emit('lease-lost', { leaseId, reason })
-  }
-
-  #onLeaving(key: string, leaving: Promise<void>): void {
-    this.#registrations.delete(key)
-    const left = leaving
-      .catch(() => {})
-      .then(() => {
-        if (this.#leaving.get(key) === left) this.#leaving.delete(key)
-      })
-    this.#leaving.set(key, left)
   }
 
   #nodesSeen(): number {
