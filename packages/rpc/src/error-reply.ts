@@ -32,6 +32,15 @@ export function errorReply(error: unknown, caller: CallerKind): ErrorReply {
 
 /** The same for a server, which may know. */
 export function errorForServer(error: unknown): ErrorReply {
+  try {
+    return readError(error)
+  } catch {
+    return HIDDEN
+  }
+}
+
+/** @throws what a getter of the error throws, or its `toString`. */
+function readError(error: unknown): ErrorReply {
   const { code, message, data } = (
     typeof error === 'object' && error !== null ? error : {}
   ) as Record<'code' | 'message' | 'data', unknown>

@@ -13,7 +13,7 @@ import type { Passing } from './passing.ts'
 import type { RpcPeer } from './peer.ts'
 import type { Exposed, PeerHost } from './peer-host.ts'
 import { Replies } from './replies.ts'
-import { isPromised, runHandler } from './run-handler.ts'
+import { promiseIn, runHandler } from './run-handler.ts'
 import { checkArguments, type ArgumentsSchema } from './standard-schema.ts'
 import { isStream } from './stream-source.ts'
 import { FLAG, MAX_NAME_BYTES, MAX_TRAIL_NAME_BYTES, NOTIFY_ID } from './wire.ts'
@@ -235,18 +235,20 @@ export class IncomingCalls {
 
   #dispatch(call: IncomingCall, found: Found, args: readonly unknown[]): void {
     let result: unknown
+    let promise: Promise<unknown> | undefined
     try {
       result = runHandler(call, found, args, this.#host.aroundHandler)
+      promise = promiseIn(found.method, result)
     } catch (error) {
       this.#fail(call, found, error)
       return
     }
-    if (!isPromised(found.method, result)) {
+    if (promise === undefined) {
       this.#answer(call, found, result)
       return
     }
     this.#count(call)
-    result.then(
+    promise.then(
       (value) => this.#answer(call, found, value),
       (error: unknown) => this.#fail(call, found, error),
     )

@@ -17,7 +17,7 @@ import type { NodeHost } from './node-host.ts'
 import type { RpcPeer } from './peer.ts'
 import { PlannedCalls } from './planned-calls.ts'
 import type { RetryHost } from './retrying-target.ts'
-import { isPromised, runHandler } from './run-handler.ts'
+import { promiseIn, runHandler } from './run-handler.ts'
 import { makeSelfPeer } from './self-peer.ts'
 import { isStream } from './stream-source.ts'
 import { nameOf, NOTIFY_ID, type Route } from './wire.ts'
@@ -310,14 +310,22 @@ export class LocalCalls implements CallTarget {
   }
 
   #conclude(call: LocalCall, method: ExposedMethod, result: unknown): void {
-    if (!isPromised(method, result)) {
+    let promise: Promise<unknown> | undefined
+    try {
+      promise = promiseIn(method, result)
+    } catch (error) {
+      this.#fail(call, method, error)
+      this.#over(call)
+      return
+    }
+    if (promise === undefined) {
       this.#answer(call, method, result)
       this.#over(call)
       return
     }
     this.#count(call)
     call.runOn()
-    result.then(
+    promise.then(
       (value) => {
         this.#answer(call, method, value)
         this.#over(call)

@@ -143,9 +143,11 @@ export class PlannedCalls {
     enterLight(light)
     stack.depth += 1
     let result: unknown
+    let isDone = false
     let failure: { readonly error: unknown } | undefined
     try {
       result = (holder[plan.method.name] as Handler).apply(holder, args as unknown[])
+      isDone = isPlain(result)
     } catch (error) {
       failure = { error }
     } finally {
@@ -153,7 +155,7 @@ export class PlannedCalls {
       leaveLight(light)
       light.unfollow()
     }
-    if (light.whole === undefined && failure === undefined && isPlain(result)) {
+    if (isDone && light.whole === undefined) {
       mailbox?.leave(light as unknown as IncomingCall)
       this.hasAnsweredAtOnce = true
       return Promise.resolve(result)

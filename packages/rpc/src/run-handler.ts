@@ -49,14 +49,15 @@ export function runHandler(
   }
 }
 
-/** Learns from a result; returns whether it is a promise. */
-export function isPromised(method: ExposedMethod, result: unknown): result is PromiseLike<unknown> {
+/** Learns from a result; returns the promise that it is, if it is one. @throws what a `then` throws that cannot be read. */
+export function promiseIn(method: ExposedMethod, result: unknown): Promise<unknown> | undefined {
   if (isThenable(result)) {
     method.syncRuns = NEVER
-    return true
+    // What others call a promise may throw, or settle twice.
+    return result instanceof Promise ? result : Promise.resolve(result)
   }
   if (method.syncRuns < SYNC_RUNS) method.syncRuns += 1
-  return false
+  return undefined
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

@@ -86,5 +86,12 @@ export class StreamSource {
   }
 }
 
-export const isStream = (value: unknown): value is AsyncIterable<unknown> =>
-  typeof value === 'object' && value !== null && Symbol.asyncIterator in value
+/** Never throws: what cannot be looked into is no stream. */
+export function isStream(value: unknown): value is AsyncIterable<unknown> {
+  if (typeof value !== 'object' || value === null) return false
+  try {
+    return Symbol.asyncIterator in value
+  } catch {
+    return false
+  }
+}

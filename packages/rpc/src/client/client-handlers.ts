@@ -191,19 +191,24 @@ export class ClientHandlers {
     const fail = (error: unknown): void => over(() => this.#fail(call, method, error))
     const succeed = (result: unknown): void => over(() => this.#answer(call, method, result))
     const before = enterCall(call)
-    let result: unknown
+    let answer: () => void
     try {
-      result = (holder[method.name] as (...args: unknown[]) => unknown).apply(holder, args)
+      const result = (holder[method.name] as (...args: unknown[]) => unknown).apply(holder, args)
+      const isPromise =
+        typeof (result as { then?: unknown } | null | undefined)?.then === 'function'
+      answer = () => {
+        if (!isPromise) {
+          succeed(result)
+          return
+        }
+        this.#count(call)
+        Promise.resolve(result).then(succeed, fail)
+      }
     } catch (error) {
-      enterCall(before)
-      fail(error)
-      return
+      answer = () => fail(error)
     }
     enterCall(before)
-    if (typeof (result as { then?: unknown } | null | undefined)?.then === 'function') {
-      this.#count(call)
-      ;(result as PromiseLike<unknown>).then(succeed, fail)
-    } else succeed(result)
+    answer()
   }
 
   /** From here on it is an unfinished call. */
