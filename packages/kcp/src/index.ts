@@ -38,6 +38,7 @@ export type {
   DatagramSocketOptions,
   OpenDatagramSocket,
 } from './socket/datagram-socket.ts'
+export { openUdpSocket } from './socket/udp-socket.ts'
 export { KcpError } from './errors.ts'
 export type { KcpErrorCode } from './errors.ts'
 export type { Clock } from './clock.ts'

@@ -1,4 +1,6 @@
+export { impaired, type ImpairedOptions } from './simulator/impaired.ts'
 export { type LinkEnd, type LinkOptions, SimulatedLink } from './simulator/link.ts'
+export { SimulatedNetwork, type SimulatedNetworkOptions } from './simulator/network.ts'
 export type { Jitter, PathCounters, PathOptions } from './simulator/path.ts'
 export { type Percentiles, percentiles } from './simulator/percentiles.ts'
 export {

@@ -274,7 +274,9 @@ class Dialer {
 
   #failedSend(error: Error): void {
     this.#endpoint.options.logger.debug('socket error', { message: error.message })
-    if (this.#isSettled || (error as { code?: string }).code !== 'ECONNREFUSED') return
+    if ((error as { code?: string }).code !== 'ECONNREFUSED') return
+    this.#conversation?.refused(this.#endpoint.now())
+    if (this.#isSettled) return
     this.#refusals += 1
     if (this.#refusals < MAX_REFUSALS) return
     const cause = { cause: error }

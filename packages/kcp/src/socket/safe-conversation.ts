@@ -26,6 +26,10 @@ const CONFIRM_MS = 200
 const REPING_MS = 2000
 /** When the other end, after it was heard, says nothing for so long, a client looks whether the path still works. */
 const HUSH_MS = 1500
+/** When the system says that nobody listens there, a client asks so often, and believes it after so long without an answer. */
+const REFUSED_PING_MS = 200
+const REFUSED_MS = 1000
+const REFUSED_RTOS = 4
 /** A session of a client that never says anything after ACCEPT ends. */
 const EMBRYO_MS = 5000
 const CLOSE_RETRY_MS = 100
@@ -86,6 +90,7 @@ export class SafeConversation extends Conversation {
   #isEstablished = false
   #pingMs = -Infinity
   #pings = 0
+  #refusedMs = Infinity
   #path: Path | undefined
   #prober: MtuProber | undefined
   /** Datagrams up to here go whole. */
@@ -170,6 +175,16 @@ export class SafeConversation extends Conversation {
     this.finish({ code: KCP_CLOSE.lost, reason, by: 'local', error })
   }
 
+  /**
+   * For a client's socket: the system says that nobody listens at the other end, a process that died as a rule.
+   * Anybody can make it say so, hence the other end is asked.
+   */
+  refused(nowMs: number): void {
+    if (this.isOver() || this.#refusedMs !== Infinity) return
+    this.#refusedMs = nowMs
+    this.plan(nowMs)
+  }
+
   /** For the endpoint: a sealed datagram for this `conv`. Any bytes may come. */
   handle(bytes: Uint8Array, address: string, port: number): void {
     const { endpoint } = this
@@ -194,6 +209,7 @@ export class SafeConversation extends Conversation {
     const nowMs = endpoint.now()
     this.lastHeardMs = nowMs
     this.#pings = 0
+    this.#refusedMs = Infinity
     if (!this.#isEstablished) {
       this.#isEstablished = true
       this.#registry.onEstablished(this)
@@ -234,6 +250,12 @@ export class SafeConversation extends Conversation {
       this.finish({ code: KCP_CLOSE.lost, reason, by: 'network', error })
       return
     }
+    if (nowMs >= this.#refusalDueMs()) {
+      const reason = 'nobody listens at the other end any more'
+      const error = new KcpError('KCP_RESET', reason)
+      this.finish({ code: KCP_CLOSE.lost, reason, by: 'network', error })
+      return
+    }
     this.#goOnClosing(nowMs)
     if (this.isOver()) return
     if (nowMs >= this.#pingDueMs()) this.#ping(nowMs)
@@ -249,7 +271,7 @@ export class SafeConversation extends Conversation {
 
   protected nextDueMs(nowMs: number): number {
     const patience = this.#isEstablished || this.#isClient ? this.#idleTimeoutMs : EMBRYO_MS
-    let due = Math.min(this.lastHeardMs + patience, this.#pingDueMs())
+    let due = Math.min(this.lastHeardMs + patience, this.#pingDueMs(), this.#refusalDueMs())
     if (this.closing !== undefined) due = Math.min(due, this.closeByMs, this.#closeDueMs)
     if (this.#path !== undefined) due = Math.min(due, this.#path.dueMs)
     if (this.#prober !== undefined) due = Math.min(due, this.#prober.nextDueMs)
@@ -380,9 +402,16 @@ export class SafeConversation extends Conversation {
     // A listener only listens: what is to be kept open is on the client's side.
     if (!this.#isClient) return Infinity
     if (!this.#isEstablished) return this.#pingMs + CONFIRM_MS * Math.min(this.#pings, 5)
+    if (this.#refusedMs !== Infinity)
+      return Math.max(this.#refusedMs, this.#pingMs + REFUSED_PING_MS)
     if (this.#pings > 0) return this.#pingMs + REPING_MS
     const keepalive = Math.min(this.lastHeardMs, this.lastSentMs) + this.#keepaliveMs
     return Math.min(keepalive, this.#hushFromMs + HUSH_MS)
+  }
+
+  /** When a refusal that no answer has belied is believed. */
+  #refusalDueMs(): number {
+    return this.#refusedMs + Math.max(REFUSED_MS, REFUSED_RTOS * this.kcp.rxRto)
   }
 
   #ping(nowMs: number): void {
