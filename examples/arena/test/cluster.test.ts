@@ -5,6 +5,7 @@ import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { loadConfig } from '../src/config.ts'
 import { Supervisor } from '../src/supervisor.ts'
+import { LINES } from './lines.ts'
 import { hasMoved, launchBrowser, look, newPage, ownShip, waitFor } from './page.ts'
 import { IdlePlayers } from './players.ts'
 
@@ -12,132 +13,135 @@ const MAIN = join(import.meta.dirname, '..', 'src', 'main.js')
 const PLAYERS = 20
 const ETCD_AWAY_MS = 20_000
 
-describe.skipIf(serviceBinary('etcd') === undefined)('a process for each node', () => {
-  const cleanUp = new AsyncDisposableStack()
-  let etcd: EtcdProcess
-  let supervisor: Supervisor
-  let loginUrl: string
-  /** Plays beside the bots, where there is a browser. */
-  let page: Page | undefined
-  let session: string | undefined
-  let pageErrors: readonly string[] = []
+describe.skipIf(serviceBinary('etcd') === undefined)(
+  'a process for each node, players over TCP and over KCP with 10 % of all datagrams lost',
+  () => {
+    const cleanUp = new AsyncDisposableStack()
+    let etcd: EtcdProcess
+    let supervisor: Supervisor
+    let loginUrl: string
+    /** Plays beside the bots, where there is a browser. */
+    let page: Page | undefined
+    let session: string | undefined
+    let pageErrors: readonly string[] = []
 
-  beforeAll(async () => {
-    const folder = cleanUp.use(await scratchFolder('cluster'))
-    etcd = cleanUp.use(await EtcdProcess.start())
-    const { processes } = await loadConfig()
-    supervisor = new Supervisor({
-      nodes: processes.nodes,
-      etcdUrl: etcd.url,
-      execArgv: ['--conditions=@rts/source'],
-      argumentsOf: ({ id, role }) => [
-        ...[MAIN, '--role', role, '--id', id, '--port', '0', '--log', join(folder.path, 'log')],
-        // A match that ends would look like an interruption.
-        ...['--store', join(folder.path, 'arena.sqlite'), '--match-seconds', '600'],
-      ],
-    })
-    cleanUp.defer(() => supervisor.stop())
-    await supervisor.start()
-    loginUrl = supervisor.nodes.find(({ role }) => role === 'http')?.addresses[0] ?? ''
-    if (serviceBinary('chromium') === undefined) return
-    const browser = await launchBrowser()
-    cleanUp.defer(() => browser.close())
-    const opened = await newPage(browser, { viewport: { width: 1440, height: 900 } })
-    page = opened.page
-    pageErrors = opened.errors
-    await page.goto(loginUrl)
-    await page.getByRole('button', { name: 'Play as a guest' }).click()
-    await page.keyboard.down('ArrowUp')
-    await page.keyboard.down('ArrowLeft')
-    await pagePlays()
-  }, 60_000)
-  afterAll(() => cleanUp.disposeAsync())
+    beforeAll(async () => {
+      const folder = cleanUp.use(await scratchFolder('cluster'))
+      etcd = cleanUp.use(await EtcdProcess.start())
+      const { processes } = await loadConfig()
+      supervisor = new Supervisor({
+        nodes: processes.nodes,
+        etcdUrl: etcd.url,
+        execArgv: ['--conditions=@rts/source'],
+        argumentsOf: ({ id, role }) => [
+          ...[MAIN, '--role', role, '--id', id, '--port', '0', '--log', join(folder.path, 'log')],
+          // A match that ends would look like an interruption.
+          ...['--store', join(folder.path, 'arena.sqlite'), '--match-seconds', '600'],
+        ],
+      })
+      cleanUp.defer(() => supervisor.stop())
+      await supervisor.start()
+      loginUrl = supervisor.nodes.find(({ role }) => role === 'http')?.addresses[0] ?? ''
+      if (serviceBinary('chromium') === undefined) return
+      const browser = await launchBrowser()
+      cleanUp.defer(() => browser.close())
+      const opened = await newPage(browser, { viewport: { width: 1440, height: 900 } })
+      page = opened.page
+      pageErrors = opened.errors
+      await page.goto(loginUrl)
+      await page.getByRole('button', { name: 'Play as a guest' }).click()
+      await page.keyboard.down('ArrowUp')
+      await page.keyboard.down('ArrowLeft')
+      await pagePlays()
+    }, 60_000)
+    afterAll(() => cleanUp.disposeAsync())
 
-  const ready = async (): Promise<void> => {
-    while (supervisor.nodes.some(({ state }) => state !== 'ready')) await sleep(50)
-  }
-
-  /** The ship in the browser flies, in its first session, and nothing went wrong on the page. */
-  const pagePlays = async (): Promise<void> => {
-    if (page === undefined) return
-    await waitFor(
-      page,
-      (seen) => seen.phase === 'playing' && ownShip(seen) !== undefined,
-      'no ship on the page',
-    )
-    const before = await look(page)
-    session ??= before.connection.session
-    await waitFor(
-      page,
-      (seen) => hasMoved(ownShip(before), ownShip(seen)),
-      'the ship on the page stands still',
-    )
-    expect((await look(page)).connection.session).toBe(session)
-    expect(pageErrors).toEqual([])
-  }
-
-  test('kill -9 of a game: no connection closes, all play again within 5 s', async () => {
-    using players = await IdlePlayers.join(loginUrl, PLAYERS)
-    supervisor.kill('game_1')
-    supervisor.kill('game_2')
-    const tookMs = await players.play(5000)
-    console.log(`both games killed: all ${PLAYERS} play again after ${Math.round(tookMs)} ms`)
-    expect(players.sum('closed') + players.sum('lost')).toBe(0)
-    expect(players.sum('interruptions')).toBeGreaterThanOrEqual(PLAYERS)
-    await pagePlays()
-    await ready()
-  })
-
-  test('kill -9 of a gate: its players play again through the other within 3 s, without logging in', async () => {
-    using players = await IdlePlayers.join(loginUrl, PLAYERS)
-    const before = players.sum('lost')
-    supervisor.kill('gate_1')
-    await sleep(20)
-    const tookMs = await players.play(3000)
-    console.log(
-      `gate_1 killed: ${players.sum('lost') - before} players moved, all play after ${Math.round(tookMs)} ms`,
-    )
-    expect(players.sum('lost') - before).toBeGreaterThan(0)
-    expect(players.sum('lost') - before).toBeLessThan(PLAYERS)
-    expect({ logins: players.sum('logins'), closed: players.sum('closed') }).toEqual({
-      logins: 0,
-      closed: 0,
-    })
-    await pagePlays()
-    await ready()
-  })
-
-  test('kill -9 of a lobby: nobody in a room notices', async () => {
-    using players = await IdlePlayers.join(loginUrl, PLAYERS)
-    supervisor.kill('lobby_1')
-    await sleep(1500)
-    await players.play(1000)
-    const { all } = players
-    expect(Math.max(...all.map(({ stateAt }) => performance.now() - stateAt))).toBeLessThan(500)
-    expect(players.sum('interruptions') + players.sum('lost') + players.sum('closed')).toBe(0)
-    await pagePlays()
-    await ready()
-    // And everybody finds a lobby again.
-    const chats = all.map(({ player }) => player.desk.leaderboard())
-    await expect(Promise.all(chats)).resolves.toHaveLength(PLAYERS)
-  })
-
-  test('etcd is away for 20 s: nobody notices', async () => {
-    using players = await IdlePlayers.join(loginUrl, PLAYERS)
-    etcd.kill()
-    const until = performance.now() + ETCD_AWAY_MS
-    while (performance.now() < until) {
-      await players.play(1000)
-      await Promise.all(players.all.map(({ player }) => player.desk.enter()))
-      await sleep(1000)
+    const ready = async (): Promise<void> => {
+      while (supervisor.nodes.some(({ state }) => state !== 'ready')) await sleep(50)
     }
-    await etcd.restart()
-    await sleep(3000)
-    await players.play(1000)
-    expect(players.sum('interruptions') + players.sum('lost') + players.sum('closed')).toBe(0)
-    await pagePlays()
-    // New players come in again as well.
-    using more = await IdlePlayers.join(loginUrl, 2)
-    expect(more.all).toHaveLength(2)
-  })
-})
+
+    /** The ship in the browser flies, in its first session, and nothing went wrong on the page. */
+    const pagePlays = async (): Promise<void> => {
+      if (page === undefined) return
+      await waitFor(
+        page,
+        (seen) => seen.phase === 'playing' && ownShip(seen) !== undefined,
+        'no ship on the page',
+      )
+      const before = await look(page)
+      session ??= before.connection.session
+      await waitFor(
+        page,
+        (seen) => hasMoved(ownShip(before), ownShip(seen)),
+        'the ship on the page stands still',
+      )
+      expect((await look(page)).connection.session).toBe(session)
+      expect(pageErrors).toEqual([])
+    }
+
+    test('kill -9 of a game: no connection closes, all play again within 5 s', async () => {
+      using players = await IdlePlayers.join(loginUrl, PLAYERS, LINES)
+      supervisor.kill('game_1')
+      supervisor.kill('game_2')
+      const tookMs = await players.play(5000)
+      console.log(`both games killed: all ${PLAYERS} play again after ${Math.round(tookMs)} ms`)
+      expect(players.sum('closed') + players.sum('lost')).toBe(0)
+      expect(players.sum('interruptions')).toBeGreaterThanOrEqual(PLAYERS)
+      await pagePlays()
+      await ready()
+    })
+
+    test('kill -9 of a gate: its players play again through the other within 3 s, without logging in', async () => {
+      using players = await IdlePlayers.join(loginUrl, PLAYERS, LINES)
+      const before = players.sum('lost')
+      supervisor.kill('gate_1')
+      await sleep(20)
+      const tookMs = await players.play(3000)
+      console.log(
+        `gate_1 killed: ${players.sum('lost') - before} players moved, all play after ${Math.round(tookMs)} ms`,
+      )
+      expect(players.sum('lost') - before).toBeGreaterThan(0)
+      expect(players.sum('lost') - before).toBeLessThan(PLAYERS)
+      expect({ logins: players.sum('logins'), closed: players.sum('closed') }).toEqual({
+        logins: 0,
+        closed: 0,
+      })
+      await pagePlays()
+      await ready()
+    })
+
+    test('kill -9 of a lobby: nobody in a room notices', async () => {
+      using players = await IdlePlayers.join(loginUrl, PLAYERS, LINES)
+      supervisor.kill('lobby_1')
+      await sleep(1500)
+      await players.play(1000)
+      const { all } = players
+      expect(Math.max(...all.map(({ stateAt }) => performance.now() - stateAt))).toBeLessThan(500)
+      expect(players.sum('interruptions') + players.sum('lost') + players.sum('closed')).toBe(0)
+      await pagePlays()
+      await ready()
+      // And everybody finds a lobby again.
+      const chats = all.map(({ player }) => player.desk.leaderboard())
+      await expect(Promise.all(chats)).resolves.toHaveLength(PLAYERS)
+    })
+
+    test('etcd is away for 20 s: nobody notices', async () => {
+      using players = await IdlePlayers.join(loginUrl, PLAYERS, LINES)
+      etcd.kill()
+      const until = performance.now() + ETCD_AWAY_MS
+      while (performance.now() < until) {
+        await players.play(1000)
+        await Promise.all(players.all.map(({ player }) => player.desk.enter()))
+        await sleep(1000)
+      }
+      await etcd.restart()
+      await sleep(3000)
+      await players.play(1000)
+      expect(players.sum('interruptions') + players.sum('lost') + players.sum('closed')).toBe(0)
+      await pagePlays()
+      // New players come in again as well.
+      using more = await IdlePlayers.join(loginUrl, 2, LINES)
+      expect(more.all).toHaveLength(2)
+    })
+  },
+)

@@ -4,6 +4,7 @@ import { eventually } from '@rts/testing'
 import { ArenaPlayer } from '../src/player/arena-player.ts'
 import { login } from '../src/player/login.ts'
 import { IDLE } from '../src/shared/rules.ts'
+import type { Line } from './lines.ts'
 
 /** A player who does nothing but stay, and remembers what happened to the connection. */
 export class IdlePlayer implements Disposable {
@@ -23,11 +24,12 @@ export class IdlePlayer implements Disposable {
     this.player = player
   }
 
-  static async join(server: string): Promise<IdlePlayer> {
+  static async join(server: string, line: Line): Promise<IdlePlayer> {
     const { account, ticket, gates } = await login(server, '/guest')
     let joined: IdlePlayer | undefined
     const client = nodeClient({
-      gates: gates.filter((url) => url.startsWith('tcp:')),
+      gates: gates.filter((url) => url.startsWith(`${line.scheme}:`)),
+      transports: [line.transport()],
       ticket: () => {
         if (joined !== undefined) joined.logins += 1
         return ticket
@@ -85,8 +87,13 @@ export class IdlePlayers implements Disposable {
     this.all = all
   }
 
-  static async join(server: string, count: number): Promise<IdlePlayers> {
-    const all = await Promise.all(Array.from({ length: count }, () => IdlePlayer.join(server)))
+  /** Over these lines by turns. */
+  static async join(server: string, count: number, lines: readonly Line[]): Promise<IdlePlayers> {
+    const all = await Promise.all(
+      Array.from({ length: count }, (_, index) =>
+        IdlePlayer.join(server, lines[index % lines.length]!),
+      ),
+    )
     const players = new IdlePlayers(all)
     await players.play(5000)
     return players
