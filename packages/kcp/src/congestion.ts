@@ -11,6 +11,13 @@ export class CongestionWindow {
     this.#incr = mss
   }
 
+  /** Begins anew. */
+  reset(mss: number): void {
+    this.cwnd = 1
+    this.ssthresh = IKCP_THRESH_INIT
+    this.#incr = mss
+  }
+
   /** A datagram moved `una`. */
   acknowledged(rmtWnd: number, mss: number): void {
     if (this.cwnd >= rmtWnd) return

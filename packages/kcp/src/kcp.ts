@@ -57,7 +57,8 @@ export class Kcp {
   readonly #congestion: CongestionWindow
   readonly #headroom: number
   readonly #tailroom: number
-  readonly #startMs: number
+  /** Round trips are read from what was sent since. */
+  #rttFromMs: number
   readonly #maxWaitSnd: number
   readonly #deadLinkMs: number
   readonly #deadLink: number
@@ -108,7 +109,7 @@ export class Kcp {
     this.#snd = new SendBuffer(this.#pool, initialSn, this.#headroom + this.#mtu + this.#tailroom)
     this.#rcv = new ReceiveBuffer(this.#pool, initialSn)
     this.#congestion = new CongestionWindow(this.#mss)
-    this.#startMs = (options.nowMs ?? 0) | 0
+    this.#rttFromMs = (options.nowMs ?? 0) | 0
     this.#stream = options.stream ?? false
     this.#fastlimit = options.fastlimit ?? 5
     this.#sndWnd = options.sndWnd ?? 32
@@ -373,6 +374,18 @@ export class Kcp {
     this.#stream = on
   }
 
+  /**
+   * Forgets round trip and congestion window, as for a path that is another one from now on: what was sent before
+   * tells nothing about it.
+   *
+   * @see RFC 9000, section 9.4.
+   */
+  resetPath(nowMs: number): void {
+    this.#rttFromMs = nowMs | 0
+    this.#rto.reset()
+    this.#congestion.reset(this.#mss)
+  }
+
   /** Ends the conversation and gives all its memory back. */
   release(): void {
     this.#enter()
@@ -469,7 +482,7 @@ export class Kcp {
   /** The peer chooses the `ts` it echoes: one from before the conversation, or of a minute ago, is no round trip. */
   #sampleRtt(ts: number, now: number): void {
     const rtt = serialDiff(now, ts)
-    if (rtt < 0 || rtt > IKCP_RTO_MAX || serialDiff(ts, this.#startMs) < 0) return
+    if (rtt < 0 || rtt > IKCP_RTO_MAX || serialDiff(ts, this.#rttFromMs) < 0) return
     this.#rto.sample(rtt, this.#interval)
   }
 

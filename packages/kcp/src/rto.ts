@@ -11,6 +11,13 @@ export class RtoEstimator {
     this.rxMinrto = nodelay === 0 ? IKCP_RTO_MIN : IKCP_RTO_NDL
   }
 
+  /** Forgets what was measured. */
+  reset(): void {
+    this.rxSrtt = 0
+    this.rxRttvar = 0
+    this.rxRto = IKCP_RTO_DEF
+  }
+
   /**
    * Folds one round trip into the timeout.
    *

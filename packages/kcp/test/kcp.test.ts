@@ -139,6 +139,33 @@ describe.each(STARTS)('with numbers that begin near $where', (start) => {
     expect(sender.kcp.rxRto).toBe(60_000)
   })
 
+  test('on another path it measures anew, from what it sends from then on', () => {
+    const sender = new End(start, { nodelay: 1, interval: 10, resend: 2, sndWnd: 64 })
+    for (let sn = 0; sn < 20; sn += 1) {
+      sender.send('x')
+      sender.flush()
+      sender.wait(300)
+      sender.input({ cmd: ACK, sn, ts: 300 * sn, una: sn + 1 })
+    }
+    const before = { srtt: sender.kcp.rxSrtt, cwnd: sender.kcp.cwnd }
+    expect(before.srtt).toBe(300)
+    expect(before.cwnd).toBeGreaterThan(4)
+    sender.send('sent on the old path')
+    sender.flush()
+    sender.wait(5)
+    sender.kcp.resetPath(sender.nowMs)
+    const { rxSrtt, rxRttvar, rxRto, cwnd, ssthresh } = sender.kcp
+    expect([rxSrtt, rxRttvar, rxRto, cwnd, ssthresh]).toEqual([0, 0, 200, 1, 2])
+    sender.wait(5)
+    sender.input({ cmd: ACK, sn: 20, ts: 6000, una: 21 })
+    expect(sender.kcp.rxSrtt).toBe(0)
+    sender.send('and on the new one')
+    sender.flush()
+    sender.wait(20)
+    sender.input({ cmd: ACK, sn: 21, ts: 6010, una: 22 })
+    expect([sender.kcp.rxSrtt, sender.kcp.rxRto]).toEqual([20, 60])
+  })
+
   test('fast resend gives up on a segment after fastlimit transmissions, unless there is no limit', () => {
     for (const [fastlimit, expected] of [
       [2, 2],

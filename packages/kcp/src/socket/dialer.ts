@@ -27,8 +27,9 @@ const FIRST_RETRY_MS = 250
 const MAX_RETRY_MS = 2000
 /** Hellos with a token that was perhaps spoilt, or is out of date, before a new one is asked for. */
 const MAX_TOKEN_TRIES = 4
-/** The system told so often that nobody listens there: it is believed. */
+/** The system told so often that nobody listens there: it is believed. The next hello follows a refusal after so long. */
 const MAX_REFUSALS = 3
+const REFUSED_RETRY_MS = 50
 /** A client's socket stays for a moment, to answer a close whose answer was lost. */
 const LINGER_MS = 1000
 const NO_TOKEN = new Uint8Array(0)
@@ -278,7 +279,11 @@ class Dialer {
     this.#conversation?.refused(this.#endpoint.now())
     if (this.#isSettled) return
     this.#refusals += 1
-    if (this.#refusals < MAX_REFUSALS) return
+    if (this.#refusals < MAX_REFUSALS) {
+      this.#cancelRetry?.()
+      this.#cancelRetry = this.#endpoint.clock.setTimer(REFUSED_RETRY_MS, () => this.#sendHello())
+      return
+    }
     const cause = { cause: error }
     this.#fail(new KcpError('KCP_CONNECT_FAILED', `${this.#where}: nobody listens`, cause))
   }

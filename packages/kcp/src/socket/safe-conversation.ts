@@ -27,8 +27,8 @@ const REPING_MS = 2000
 /** When the other end, after it was heard, says nothing for so long, a client looks whether the path still works. */
 const HUSH_MS = 1500
 /** When the system says that nobody listens there, a client asks so often, and believes it after so long without an answer. */
-const REFUSED_PING_MS = 200
-const REFUSED_MS = 1000
+const REFUSED_PING_MS = 100
+const REFUSED_MS = 500
 const REFUSED_RTOS = 4
 /** A session of a client that never says anything after ACCEPT ends. */
 const EMBRYO_MS = 5000
@@ -500,6 +500,8 @@ export class SafeConversation extends Conversation {
     if (path === undefined || path.address !== address || path.port !== port) return
     if (!response.every((byte, i) => byte === path.challenge[i])) return
     this.#path = undefined
+    // Another port alone is a NAT that forgot, and the path as it was.
+    if (address !== this.address) this.kcp.resetPath(nowMs)
     this.address = address
     this.port = port
     this.migrations += 1

@@ -29,6 +29,8 @@ export interface KcpSessionStats extends Readonly<KcpStats> {
   readonly rttVarianceMs: number
   /** Milliseconds after which something is sent again. */
   readonly rtoMs: number
+  /** KCP's congestion window in segments; it counts only with `nc: false`. */
+  readonly cwnd: number
   /** Bytes waiting to be sent or acknowledged. */
   readonly bufferedBytes: number
   /** Segments waiting to be sent or acknowledged. */
@@ -202,6 +204,7 @@ export class KcpSession implements AsyncDisposable {
       rttMs: kcp.rxSrtt,
       rttVarianceMs: kcp.rxRttvar,
       rtoMs: kcp.rxRto,
+      cwnd: kcp.cwnd,
       bufferedBytes: this.bufferedBytes,
       waitSnd: kcp.waitSnd,
       remoteWindow: kcp.rmtWnd,

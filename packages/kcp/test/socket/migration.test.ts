@@ -30,6 +30,48 @@ describe('a client whose address changes', () => {
     expect(listener.counters().migrations).toBe(1)
   })
 
+  test.each([
+    { to: 'another port of the same host', host: '10.0.9.1', isKept: true },
+    { to: 'another host', host: '10.0.9.7', isKept: false },
+  ])(
+    'to $to: round trip and congestion window are kept only where the path may be the same',
+    async ({ host, isKept }) => {
+      const { network, near, far } = await pair({ far: { nc: false } })
+      const heard = new Heard(far)
+      read(near)
+      network.faults.delayMs = 150
+      for (let i = 0; i < 40; i += 1) {
+        far.send(message(3000))
+        network.run(100)
+      }
+      network.run(1000)
+      const slow = far.stats()
+      expect(slow.rttMs).toBeGreaterThan(250)
+      expect(slow.cwnd).toBeGreaterThan(4)
+      network.faults.delayMs = 5
+      network.rebind('10.0.9.1', host)
+      far.send(message(3000))
+      network.runUntil(() => {
+        near.send(message(1))
+        network.run(1)
+        return heard.migrations === 1
+      })
+      // What was sent on the old path is acknowledged on the new one: that tells of neither.
+      network.run(12)
+      if (isKept) {
+        expect(far.stats().rttMs).toBeGreaterThan(200)
+        expect(far.stats().cwnd).toBeGreaterThanOrEqual(slow.cwnd)
+      } else {
+        expect(far.stats().rttMs).toBeLessThan(30)
+        expect(far.stats().cwnd).toBeLessThan(5)
+        far.send(message(10))
+        network.run(1500)
+        expect(far.stats().rttMs).toBeGreaterThanOrEqual(10)
+        expect(far.stats().rttMs).toBeLessThan(30)
+      }
+    },
+  )
+
   test('is found again when only the listener has something to say', async () => {
     const { network, near, far } = await pair()
     const heard = new Heard(near)
