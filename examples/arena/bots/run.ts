@@ -1,5 +1,6 @@
 import { judge, runBots, type BotReport, type Verdict } from '@rts/bots'
 import { nodeClient } from '@rts/client/node'
+import type { Transport } from '@rts/rpc'
 import { login, type Login } from '../src/player/login.ts'
 import { arenaScenario, type BotLogin } from './scenario.ts'
 
@@ -15,6 +16,8 @@ export interface BotRun {
   readonly transport?: 'tcp' | 'kcp' | 'ws'
   /** Rewrites a gate's address, for instance to one of a fault proxy; undefined drops it. @defaultValue those of `transport`, as they are */
   readonly gate?: (url: string) => string | undefined
+  /** What one bot dials with. @defaultValue what `nodeClient` has */
+  readonly dialer?: () => Transport
 }
 
 /** Runs bots against a running arena over real sockets. */
@@ -36,7 +39,7 @@ export function playWithBots(run: BotRun): Promise<BotReport> {
     ...(durationMs === undefined ? {} : { durationMs }),
     ...(signal === undefined ? {} : { signal }),
     scenario: arenaScenario({
-      login: () => botLogin(server, gate),
+      login: () => botLogin(server, gate, run.dialer?.()),
       // Not unref'ed: bots keep their process alive.
       setTimer: (delayMs, fn) => {
         const timer = setTimeout(fn, delayMs)
@@ -49,6 +52,7 @@ export function playWithBots(run: BotRun): Promise<BotReport> {
 async function botLogin(
   server: string,
   gate: (url: string) => string | undefined,
+  transport: Transport | undefined,
 ): Promise<BotLogin> {
   let answer: Login | undefined = await login(server, '/guest')
   const { account, name, password = '' } = answer
@@ -61,14 +65,15 @@ async function botLogin(
       answer = undefined
       return ticket
     },
+    ...(transport === undefined ? {} : { transports: [transport] }),
   })
   return { client, account }
 }
 
 /** What a run must show to pass: no errors, and state that comes back in time. */
-export function judgeBots(report: BotReport): Verdict {
+export function judgeBots(report: BotReport, inputToStateP99Ms = 150): Verdict {
   return judge(report, {
-    latencies: { 'input to state': { p99Ms: 150 } },
+    latencies: { 'input to state': { p99Ms: inputToStateP99Ms } },
     atLeast: { inputs: report.bots, states: report.bots, 'chat lines': 1 },
   })
 }

@@ -1,3 +1,4 @@
+import { createSocket } from 'node:dgram'
 import { connect } from 'node:net'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -14,6 +15,7 @@ import { Arena } from '../src/arena.ts'
 import { loadConfig } from '../src/config.ts'
 import { login } from '../src/player/login.ts'
 import type { LobbyDesk } from '../src/shared/server-api.ts'
+import { type Line, LINES } from './lines.ts'
 import { gateUrl, nodeOf, runArena, testConfig } from './running-arena.ts'
 
 const PASSWORD = 'correct horse battery'
@@ -27,16 +29,22 @@ async function failure(promise: Promise<unknown>): Promise<{ code?: string; mess
   return outcome as Error & { code?: string }
 }
 
-/** The arena still takes players. */
+/** The arena still takes players, over each line. */
 async function stillPlays(arena: Arena): Promise<void> {
-  const report = await playWithBots({
-    server: arena.loginUrl,
-    count: 2,
-    durationMs: 1500,
-    rampMs: 0,
-  })
-  expect(report.errors).toEqual({})
-  expect(judgeBots(report).misses).toEqual([])
+  const play = async ({ scheme, transport, extraMs }: Line): Promise<void> => {
+    const report = await playWithBots({
+      server: arena.loginUrl,
+      count: 2,
+      durationMs: 1500,
+      rampMs: 0,
+      transport: scheme,
+      dialer: transport,
+      namePrefix: scheme,
+    })
+    expect(report.errors).toEqual({})
+    expect(judgeBots(report, 150 + extraMs).misses).toEqual([])
+  }
+  await Promise.all(LINES.map(play))
 }
 
 /** Sends bytes to a port and settles when the other end has closed. */
@@ -48,6 +56,21 @@ function sendRaw(url: string, bytes: Uint8Array): Promise<void> {
     socket.on('close', () => resolve())
     socket.resume()
   })
+}
+
+/** Sends each of them as a datagram to a port. */
+async function sendDatagrams(url: string, datagrams: readonly Uint8Array[]): Promise<void> {
+  const { hostname, port } = new URL(url)
+  const socket = createSocket('udp4')
+  await Promise.all(
+    datagrams.map(
+      (bytes) =>
+        new Promise<void>((resolve) => {
+          socket.send(bytes, Number(port), hostname, () => resolve())
+        }),
+    ),
+  )
+  socket.close()
 }
 
 test('a wrong password, an unknown account and a bad request are refused with a code', async () => {
@@ -68,66 +91,80 @@ test('a wrong password, an unknown account and a bad request are refused with a 
   ).toBe('HTTP_NAME_TAKEN')
 })
 
-test('an expired and a forged ticket stop the client with the reason', async () => {
-  await using running = await runArena()
-  const { ticketSecret } = await testConfig()
-  let wallMs = Date.now() - 3_600_000
-  const old = tickets({
-    secret: ticketSecret,
-    ttlSeconds: 60,
-    clock: { ...systemClock, wall: () => wallMs },
-  }).sign('kim')
-  wallMs = Date.now()
-  const forged = tickets({
-    secret: 'another secret of at least 32 bytes, surely',
-    ttlSeconds: 60,
-  }).sign('kim')
-  for (const [ticket, code] of [
-    [old, 'HTTP_TICKET_EXPIRED'],
-    [forged, 'HTTP_TICKET_INVALID'],
-  ] as const) {
-    const client = nodeClient({ gates: [gateUrl(running.arena, 'tcp')], ticket })
-    const error = await failure(client.connect())
-    expect(error.code).toBe('CLIENT_STOPPED')
-    expect(error.message).toContain(code)
-    expect(client.state).toBe('closed')
-  }
-})
+test.each(LINES)(
+  'an expired and a forged ticket stop the client with the reason, over $name',
+  async ({ scheme, transport }) => {
+    await using running = await runArena()
+    const { ticketSecret } = await testConfig()
+    let wallMs = Date.now() - 3_600_000
+    const old = tickets({
+      secret: ticketSecret,
+      ttlSeconds: 60,
+      clock: { ...systemClock, wall: () => wallMs },
+    }).sign('kim')
+    wallMs = Date.now()
+    const forged = tickets({
+      secret: 'another secret of at least 32 bytes, surely',
+      ttlSeconds: 60,
+    }).sign('kim')
+    for (const [ticket, code] of [
+      [old, 'HTTP_TICKET_EXPIRED'],
+      [forged, 'HTTP_TICKET_INVALID'],
+    ] as const) {
+      const client = nodeClient({
+        gates: [gateUrl(running.arena, scheme)],
+        ticket,
+        transports: [transport()],
+      })
+      const error = await failure(client.connect())
+      expect(error.code).toBe('CLIENT_STOPPED')
+      expect(error.message).toContain(code)
+      expect(client.state).toBe('closed')
+    }
+  },
+)
 
-test('a player can call neither what does not exist nor what is not open to players', async () => {
-  await using running = await runArena()
-  const { ticket, gates } = await login(running.arena.loginUrl, '/register', {
-    name: 'kim',
-    password: PASSWORD,
-  })
-  await using client = nodeClient({ gates: gates.filter((url) => url.startsWith('tcp:')), ticket })
-  await client.connect()
-  const desk = client.remote<typeof LobbyDesk>('lobby', 'desk')
-  await desk.enter()
-  const call = (service: string, method: string): Promise<unknown> =>
-    (client.remote('lobby', service) as unknown as Record<string, () => Promise<unknown>>)[
-      method
-    ]!()
-  for (const [service, method] of [
-    ['desk', 'nothing'],
-    ['nothing', 'enter'],
-    ['avatar', 'addScore'],
-    ['chat', 'relay'],
-    ['cluster.roots', 'create'],
-  ] as const) {
-    const error = await failure(call(service, method))
-    expect(error.code, `${service}.${method}`).toMatch(
-      /^RPC_(UNKNOWN_METHOD|UNKNOWN_SERVICE|FORBIDDEN)$/,
+test.each(LINES)(
+  'a player can call neither what does not exist nor what is not open to players, over $name',
+  async ({ scheme, transport }) => {
+    await using running = await runArena()
+    const { ticket, gates } = await login(running.arena.loginUrl, '/register', {
+      name: 'kim',
+      password: PASSWORD,
+    })
+    await using client = nodeClient({
+      gates: gates.filter((url) => url.startsWith(`${scheme}:`)),
+      ticket,
+      transports: [transport()],
+    })
+    await client.connect()
+    const desk = client.remote<typeof LobbyDesk>('lobby', 'desk')
+    await desk.enter()
+    const call = (service: string, method: string): Promise<unknown> =>
+      (client.remote('lobby', service) as unknown as Record<string, () => Promise<unknown>>)[
+        method
+      ]!()
+    for (const [service, method] of [
+      ['desk', 'nothing'],
+      ['nothing', 'enter'],
+      ['avatar', 'addScore'],
+      ['chat', 'relay'],
+      ['cluster.roots', 'create'],
+    ] as const) {
+      const error = await failure(call(service, method))
+      expect(error.code, `${service}.${method}`).toMatch(
+        /^RPC_(UNKNOWN_METHOD|UNKNOWN_SERVICE|FORBIDDEN)$/,
+      )
+    }
+    const bag = client.remote<typeof LobbyDesk>('lobby', 'avatar') as unknown as {
+      bag: { grant(item: string, count: number): Promise<void>; use(item: string): Promise<number> }
+    }
+    expect((await failure(bag.bag.grant('potion', 99))).code).toMatch(
+      /^RPC_(FORBIDDEN|UNKNOWN_METHOD)$/,
     )
-  }
-  const bag = client.remote<typeof LobbyDesk>('lobby', 'avatar') as unknown as {
-    bag: { grant(item: string, count: number): Promise<void>; use(item: string): Promise<number> }
-  }
-  expect((await failure(bag.bag.grant('potion', 99))).code).toMatch(
-    /^RPC_(FORBIDDEN|UNKNOWN_METHOD)$/,
-  )
-  expect((await failure(bag.bag.use('sword'))).code).toBe('ARENA_NO_ITEM')
-})
+    expect((await failure(bag.bag.use('sword'))).code).toBe('ARENA_NO_ITEM')
+  },
+)
 
 test('a peer that claims to be a server without the key is refused', async () => {
   await using running = await runArena()
@@ -142,7 +179,7 @@ test('a peer that claims to be a server without the key is refused', async () =>
   await stillPlays(running.arena)
 })
 
-test('garbage and a frame of 100 MB on the ports of the gate and a server close that link alone', async () => {
+test('garbage and a frame of 100 MB on the ports of the gate, TCP and UDP, and of a server close that link alone', async () => {
   await using running = await runArena()
   const { arena } = running
   const random = seededRandom(1)
@@ -155,6 +192,8 @@ test('garbage and a frame of 100 MB on the ports of the gate and a server close 
       sendRaw(url, bytes),
     ),
   )
+  const datagrams = Array.from({ length: 1000 }, () => random(1 + random.int(1500)))
+  attacks.push(sendDatagrams(gateUrl(arena, 'kcp'), [huge, ...datagrams]))
   await Promise.all(attacks)
   expect(process.memoryUsage().rss - before).toBeLessThan(90 * 1024 * 1024)
   await stillPlays(arena)

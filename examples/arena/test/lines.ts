@@ -8,16 +8,19 @@ import { tcp } from '@rts/rpc/tcp'
 export interface Line {
   readonly name: string
   readonly scheme: 'tcp' | 'kcp'
+  /** How much longer something may take on it: several datagrams in a row may be lost. */
+  readonly extraMs: number
   /** What one player dials with. */
   transport(): Transport
 }
 
-export const TCP: Line = { name: 'TCP', scheme: 'tcp', transport: () => tcp() }
+export const TCP: Line = { name: 'TCP', scheme: 'tcp', extraMs: 0, transport: () => tcp() }
 
 let seed = 0
 export const LOSSY_KCP: Line = {
   name: 'KCP with 10 % of all datagrams lost',
   scheme: 'kcp',
+  extraMs: 2000,
   transport: () =>
     kcp({ openSocket: impaired(openUdpSocket, { seed: ++seed, out: { loss: 0.1 } }) }),
 }

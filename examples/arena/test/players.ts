@@ -9,6 +9,7 @@ import type { Line } from './lines.ts'
 /** A player who does nothing but stay, and remembers what happened to the connection. */
 export class IdlePlayer implements Disposable {
   readonly player: ArenaPlayer
+  readonly #line: Line
   logins = 0
   resumes = 0
   closed = 0
@@ -20,8 +21,9 @@ export class IdlePlayer implements Disposable {
   #acked = 0
   #sent = 0
 
-  private constructor(player: ArenaPlayer) {
+  private constructor(player: ArenaPlayer, line: Line) {
     this.player = player
+    this.#line = line
   }
 
   static async join(server: string, line: Line): Promise<IdlePlayer> {
@@ -48,7 +50,7 @@ export class IdlePlayer implements Disposable {
         },
       },
     })
-    const idle = new IdlePlayer(player)
+    const idle = new IdlePlayer(player, line)
     client.on('closed', () => (idle.closed += 1))
     client.on('lost', () => (idle.lost += 1))
     client.on('resumed', () => (idle.resumes += 1))
@@ -58,7 +60,7 @@ export class IdlePlayer implements Disposable {
     return idle
   }
 
-  /** An input sent after this call comes back in a state. */
+  /** An input sent after this call comes back in a state, within this time and what the line may add. */
   async plays(timeoutMs: number): Promise<void> {
     this.#acked = 0
     this.#sent = Infinity
@@ -70,7 +72,10 @@ export class IdlePlayer implements Disposable {
         this.#sent = Math.min(this.#sent, seq)
         return false
       },
-      { timeoutMs, message: 'the player does not play' },
+      {
+        timeoutMs: timeoutMs + this.#line.extraMs,
+        message: `the player over ${this.#line.name} does not play`,
+      },
     )
   }
 
