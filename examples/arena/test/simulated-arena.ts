@@ -1,5 +1,8 @@
 import { Client } from '@rts/client'
 import { MemoryBackend } from '@rts/discovery'
+import { SimulatedNetwork } from '@rts/kcp/simulator'
+import type { Transport } from '@rts/rpc'
+import { kcp } from '@rts/rpc/kcp'
 import { SimNetwork } from '@rts/rpc/sim'
 import { MemoryStore } from '@rts/store'
 import { CrashableClock, SteppedClock, seededRandom, type SeededRandom } from '@rts/testing'
@@ -30,13 +33,19 @@ const SIM_CONFIG: ArenaConfig = {
   room: { seats: 3, matchSeconds: 8 },
 }
 
-const GATES = ['sim://gate_1:2', 'sim://gate_2:2']
+/** What players dial: simulated links, or KCP over a network that loses, doubles and reorders datagrams. */
+export type SimulatedLine = 'sim' | 'kcp'
+
+const gateUrls = (line: SimulatedLine): string[] => [`${line}://gate_1:2`, `${line}://gate_2:2`]
 
 /** The arena without a machine: simulated links, memory registry and store, one clock and one seed for all. */
 export class SimulatedArena {
+  readonly line: SimulatedLine
   readonly clock: SteppedClock = new SteppedClock()
   readonly random: SeededRandom
   readonly network: SimNetwork
+  /** What KCP runs over. */
+  readonly datagrams: SimulatedNetwork
   readonly #backend: MemoryBackend
   readonly #store: MemoryStore
   readonly #nodes = new Map<string, { node: ArenaNode; clock: CrashableClock }>()
@@ -44,8 +53,20 @@ export class SimulatedArena {
   /** Everything that was seen, in order, with its time. */
   readonly log: string[] = []
 
-  constructor(seed: number) {
+  constructor(seed: number, line: SimulatedLine = 'sim') {
+    this.line = line
     this.random = seededRandom(seed)
+    this.datagrams = new SimulatedNetwork({
+      clock: this.clock,
+      seed,
+      path: {
+        delayMs: 5,
+        jitter: { kind: 'uniform', ms: 10 },
+        loss: 0.1,
+        duplicate: 0.01,
+        corrupt: 0.01,
+      },
+    })
     this.network = new SimNetwork({
       clock: this.clock,
       random: this.random.fork(),
@@ -94,7 +115,7 @@ export class SimulatedArena {
       backend: this.#backend,
       store: this.#store,
       servers: { transports: [host], listen: `sim://${id}:1` },
-      players: { transports: [host], listen: [`sim://${id}:2`] },
+      players: { transports: [this.#players(id)], listen: [`${this.line}://${id}:2`] },
     }
     const start = { lobby: startLobby, game: startGame }
     const node =
@@ -105,6 +126,13 @@ export class SimulatedArena {
     this.note(`${id} started`)
   }
 
+  /** Resets the links between two hosts, or gives a player another address; what was under way is lost. */
+  cut(a: string, b: string): void {
+    this.note(`cut ${a} ${b}`)
+    this.network.cut(a, b)
+    if (!this.#nodes.has(a)) this.datagrams.rebind(a)
+  }
+
   /** Nothing is said, flushed or saved; the node starts again after a while. */
   crash(id: string, downMs: number): void {
     const running = this.#nodes.get(id)
@@ -112,19 +140,28 @@ export class SimulatedArena {
     this.#nodes.delete(id)
     running.clock.crash()
     this.network.host(id).abort()
+    this.datagrams.crash(id)
     this.note(`${id} crashed`)
     this.clock.setTimer(downMs, () => void this.startNode(id, running.node.role))
   }
 
   client(name: string): Client {
+    const gates = gateUrls(this.line)
     return new Client({
-      transports: [this.network.host(name)],
+      transports: [this.#players(name)],
       // Each player begins with another gate than the one before.
-      gates: this.#clients++ % 2 === 0 ? GATES : GATES.toReversed(),
+      gates: this.#clients++ % 2 === 0 ? gates : gates.toReversed(),
       ticket: name,
       clock: this.clock,
       random: this.random.fork(),
     })
+  }
+
+  /** What a host has between players and gates. */
+  #players(host: string): Transport {
+    return this.line === 'sim'
+      ? this.network.host(host)
+      : kcp({ openSocket: this.datagrams.host(host) })
   }
 
   /** Roots that more than one living node may act for at this moment. */

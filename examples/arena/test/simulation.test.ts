@@ -1,5 +1,5 @@
-import { expect, test } from 'vitest'
-import { SimulatedArena } from './simulated-arena.ts'
+import { describe, expect, test } from 'vitest'
+import { SimulatedArena, type SimulatedLine } from './simulated-arena.ts'
 import { SimulatedPlayer } from './simulated-player.ts'
 
 const PLAYERS = ['ann', 'bob', 'cid', 'dan']
@@ -24,8 +24,8 @@ interface Story {
 }
 
 /** Twelve seconds of play with cuts at random, a game node that crashes in the middle, and for odd seeds a gate. */
-async function play(seed: number): Promise<Story> {
-  const arena = new SimulatedArena(seed)
+async function play(seed: number, line: SimulatedLine): Promise<Story> {
+  const arena = new SimulatedArena(seed, line)
   await arena.start()
   const players = new Map<string, SimulatedPlayer>()
   for (const name of PLAYERS) players.set(name, new SimulatedPlayer(name, arena, players))
@@ -44,8 +44,7 @@ async function play(seed: number): Promise<Story> {
     }
     if (time >= nextCut && time < 9000) {
       const [a, b] = LINKS[faults.int(LINKS.length)]!
-      arena.note(`cut ${a} ${b}`)
-      arena.network.cut(a, b)
+      arena.cut(a, b)
       nextCut = time + 200 + faults.int(1200)
     }
     if (time <= crashAt && crashAt < time + 100) {
@@ -65,19 +64,26 @@ async function play(seed: number): Promise<Story> {
   return { log: arena.log, violations, states, begun, settled }
 }
 
-test('the same seed tells the same story twice, and another seed another', async () => {
-  const [first, again, other] = [await play(1), await play(1), await play(2)]
-  expect(again.log).toEqual(first.log)
-  expect(other.log).not.toEqual(first.log)
-})
+const LINES = [
+  { line: 'sim', name: 'simulated links', seeds: 100 },
+  { line: 'kcp', name: 'KCP that loses a tenth of all datagrams', seeds: 25 },
+] as const
 
-test('100 seeds with cuts, a crashed game node and a crashed gate: nothing reliable is lost, doubled or reordered, no root has two owners, every call settles', async () => {
-  for (let seed = 1; seed <= 100; seed += 1) {
-    const { violations, begun, settled, states } = await play(seed)
-    expect(violations, `seed ${seed}`).toEqual([])
-    expect(settled, `seed ${seed}: calls settled`).toBe(begun)
-    expect(states, `seed ${seed}: states seen`).toBeGreaterThan(200)
-  }
+describe.each(LINES)('players over $name', ({ line, seeds }) => {
+  test('the same seed tells the same story twice, and another seed another', async () => {
+    const [first, again, other] = [await play(1, line), await play(1, line), await play(2, line)]
+    expect(again.log).toEqual(first.log)
+    expect(other.log).not.toEqual(first.log)
+  })
+
+  test(`${seeds} seeds with cuts, a crashed game node and a crashed gate: nothing reliable is lost, doubled or reordered, no root has two owners, every call settles`, async () => {
+    for (let seed = 1; seed <= seeds; seed += 1) {
+      const { violations, begun, settled, states } = await play(seed, line)
+      expect(violations, `seed ${seed}`).toEqual([])
+      expect(settled, `seed ${seed}: calls settled`).toBe(begun)
+      expect(states, `seed ${seed}: states seen`).toBeGreaterThan(200)
+    }
+  })
 })
 
 test('players of different lobbies meet in one room until it is full', async () => {
