@@ -2,18 +2,43 @@ import { type BenchCheck, type BenchRow, check } from '../../../bench.base.ts'
 import { Kcp, type KcpOptions } from '../src/index.ts'
 import { type Percentiles, percentiles, simulate } from '../src/simulator.ts'
 
-const MESSAGES = 20_000
-const SEEDS = 20
+export const MESSAGES = 20_000
+export const SEEDS = 20
 
-const FAST: KcpOptions = { nodelay: 1, interval: 10, resend: 2, nc: true }
+export const FAST: KcpOptions = { nodelay: 1, interval: 10, resend: 2, nc: true }
+/** Takes back what differs from the original on purpose and can be seen here. */
+export const AS_ORIGINAL: KcpOptions = { ackAll: true, laterTicksOnly: true }
 const NORMAL: KcpOptions = { nodelay: 0, interval: 40, resend: 2, nc: true }
 const SLOW: KcpOptions = { nodelay: 0, interval: 10, resend: 0, nc: true }
 
-interface LinkCase {
+interface Link {
   readonly loss: number
-  readonly mode: string
   readonly options: KcpOptions
-  readonly flush: 'event' | 'grid'
+  /** `always`: with every message and datagram, even where nothing is due. */
+  readonly flush: 'event' | 'grid' | 'always'
+}
+
+/** Has no way to tell whether there is anything to flush, as the original. */
+class Blind extends Kcp {
+  #isTouched = false
+
+  override input(...datagram: Parameters<Kcp['input']>): number {
+    this.#isTouched = true
+    return super.input(...datagram)
+  }
+
+  override flush(nowMs: number): void {
+    this.#isTouched = false
+    super.flush(nowMs)
+  }
+
+  override nextDeadline(nowMs: number): number {
+    return this.#isTouched ? nowMs : super.nextDeadline(nowMs)
+  }
+}
+
+interface LinkCase extends Link {
+  readonly mode: string
   /** What the C original was measured to give on such a link: p50, p95, p99 and wire bytes for a byte of payload. */
   readonly original?: readonly [p50: number, p95: number, p99: number, wire: number]
 }
@@ -30,30 +55,36 @@ const CASES: readonly LinkCase[] = [
   { loss: 0.3, mode: 'fast', options: FAST, flush: 'event', original: [113, 369, 579, 2.59] },
 ]
 
-interface Measured extends Percentiles {
+export interface Measured extends Percentiles {
   readonly wire: number
+  /** What each seed gave: bytes, and the milliseconds of each message. */
+  readonly runs: readonly string[]
 }
 
-function measure({ loss, options, flush }: LinkCase): Measured {
+export function measure({ loss, options, flush }: Link): Measured {
   const samples: number[] = []
+  const runs: string[] = []
   let bytes = 0
   for (let seed = 1; seed <= SEEDS; seed += 1) {
     const report = simulate({
       link: { seed, forth: { delayMs: 30, jitter: { kind: 'uniform', ms: 10 }, loss } },
       workload: { messages: MESSAGES, intervalMs: 33, bytes: 100 },
-      flush,
+      flush: flush === 'grid' ? 'grid' : 'event',
       timerMs: 10,
-      make: (_side, output, nowMs) =>
-        new Kcp(1, output, { ...options, nowMs, sndWnd: 128, rcvWnd: 128, deadLinkMs: 0 }),
+      make: (_side, output, nowMs) => {
+        const all = { ...options, nowMs, sndWnd: 128, rcvWnd: 128, deadLinkMs: 0 }
+        return flush === 'always' ? new Blind(1, output, all) : new Kcp(1, output, all)
+      },
     })
     if (!report.isExact) throw new Error(`loss ${loss}, seed ${seed}: not every message arrived`)
     for (const sample of report.samples) samples.push(sample)
+    runs.push(`${report.forth.bytes} ${report.samples.join()}`)
     bytes += report.wireRatio / SEEDS
   }
-  return { ...percentiles(samples), wire: bytes }
+  return { ...percentiles(samples), wire: bytes, runs }
 }
 
-const off = (value: number, anchor: number): number => Math.abs(value / anchor - 1) * 100
+export const off = (value: number, anchor: number): number => Math.abs(value / anchor - 1) * 100
 
 /** Latency over lossy links: 100 B each 33 ms, one way 30 to 40 ms with reordering, loss in both directions, timers of 10 ms. */
 export function links(rows: BenchRow[], checks: BenchCheck[]): void {

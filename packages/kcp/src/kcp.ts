@@ -64,6 +64,8 @@ export class Kcp {
   readonly #deadLink: number
   readonly #probeInitMs: number
   readonly #ackAll: boolean
+  /** How much later than the one before the `ts` of an acknowledgement is to be, to count. */
+  readonly #laterMs: 0 | 1
   #mtu: number
   #mss: number
   #stream: boolean
@@ -121,6 +123,7 @@ export class Kcp {
     this.#deadLink = options.deadLink ?? 4
     this.#probeInitMs = options.probeInitMs ?? 500
     this.#ackAll = options.ackAll ?? false
+    this.#laterMs = options.laterTicksOnly === true ? 1 : 0
     this.setNoDelay(options.nodelay ?? 0, options.interval ?? 100, options.resend ?? 0, options.nc)
   }
 
@@ -453,7 +456,10 @@ export class Kcp {
             hasProgress = true
             if (sn === snd.una) snd.shrink(snd.una)
           }
-          if (!hasAck || (serialDiff(sn, maxack) > 0 && serialDiff(ts, latestTs) >= 0)) {
+          if (
+            !hasAck ||
+            (serialDiff(sn, maxack) > 0 && serialDiff(ts, latestTs) >= this.#laterMs)
+          ) {
             hasAck = true
             maxack = sn
             latestTs = ts

@@ -38,6 +38,8 @@ export interface KcpOptions {
   readonly probeInitMs?: number
   /** `true` acknowledges every segment as the C original does, even where `una` says it already. @defaultValue false */
   readonly ackAll?: boolean
+  /** `true` keeps the first of acknowledgements with one `ts` as the C original does, so that those of a burst sent in one tick do not count for a segment missing among them. @defaultValue false */
+  readonly laterTicksOnly?: boolean
   /** First sequence number of both directions. Both ends must agree; plain peers start at 0. @defaultValue 0 */
   readonly initialSn?: number
   /** Free bytes kept before each datagram in the output buffer. @defaultValue 0 */
