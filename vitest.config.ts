@@ -1,4 +1,8 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
+
+// Two also on a machine of two cores: many tests wait for something most of their time.
+const maxWorkers = Math.max(2, availableParallelism() - 1)
 
 const conditions = ['@rts/source']
 
@@ -15,6 +19,7 @@ export default defineConfig({
           include: ['packages/*/test/**/*.test.ts', 'scripts/test/*.test.ts'],
           exclude: ['**/*.services.test.ts'],
           testTimeout: 30_000,
+          maxWorkers,
         },
       },
       {
@@ -24,6 +29,7 @@ export default defineConfig({
           include: ['packages/*/test/**/*.services.test.ts'],
           globalSetup: ['scripts/services-setup.ts'],
           testTimeout: 90_000,
+          maxWorkers,
         },
       },
       {

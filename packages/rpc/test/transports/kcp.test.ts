@@ -40,14 +40,14 @@ test('what may be lost is marked as that, and not taken when it is too large', a
 })
 
 test('a silent link is kept by keepalives, and closes with its code', async () => {
-  const [near, far] = await open({ idleTimeoutMs: 300, keepaliveMs: 100 })
+  const [near, far] = await open({ idleTimeoutMs: 1000, keepaliveMs: 100 })
   const closes: number[] = []
   far.onClose = (code) => closes.push(code)
   near.onClose = (code) => closes.push(code)
   near.send(new Uint8Array(3))
   await eventually(() => near.bufferedBytes === 0)
   await new Promise((resolve) => {
-    setTimeout(resolve, 700)
+    setTimeout(resolve, 1500)
   })
   expect(closes).toEqual([])
   near.close()
