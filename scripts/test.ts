@@ -67,18 +67,18 @@ async function each<T>(items: readonly T[], work: (item: T) => Promise<unknown>)
   await Promise.all([worker(), worker()])
 }
 
-/** Runs one vitest project and adds its counts to the total. */
-async function suite(project: string, env: Record<string, string> = {}): Promise<void> {
+/** Runs vitest projects side by side and adds their counts to the total. */
+async function suite(projects: readonly string[], env: Record<string, string> = {}): Promise<void> {
+  const name = projects.join(' and ')
   const folder = await mkdtemp(join(tmpdir(), 'rts-test-'))
   const report = join(folder, 'report.json')
   const began = performance.now()
-  console.log(`\n— ${project}`)
+  console.log(`\n— ${name}`)
   const { ok } = await run(
     'vitest',
     [
       'run',
-      '--project',
-      project,
+      ...projects.flatMap((project) => ['--project', project]),
       '--passWithNoTests',
       '--reporter=default',
       '--reporter=json',
@@ -94,8 +94,8 @@ async function suite(project: string, env: Record<string, string> = {}): Promise
   total.skipped += (result?.numPendingTests ?? 0) + (result?.numTodoTests ?? 0)
   // A suite can fail without a failed test: a file that does not load, an error outside a test.
   total.failed += ok ? 0 : Math.max(failed, 1)
-  if (!ok) lines.push(`failed: ${project} tests (${failed} tests failed)`)
-  console.log(`${ok ? '✓' : '✗'} ${project} tests (${seconds(began)})`)
+  if (!ok) lines.push(`failed: ${name} tests (${failed} tests failed)`)
+  console.log(`${ok ? '✓' : '✗'} ${name} tests (${seconds(began)})`)
 }
 
 console.log('— format, lint, types')
@@ -125,7 +125,7 @@ if (await check('build', () => run('pnpm', ['run', 'build']))) {
   await check('release, dry run', () => run('node', ['scripts/release.ts', '--dry-run']))
 }
 
-await suite('unit')
+await suite(['unit'])
 
 const services = await provideServices(['etcd', 'chromium', 'kcptun'])
 for (const service of services.services) {
@@ -136,8 +136,8 @@ for (const service of services.services) {
   }
 }
 try {
-  await suite('services', services.env)
-  await suite('e2e', services.env)
+  await suite(['services', 'examples'], services.env)
+  await suite(['e2e'], services.env)
 } finally {
   await services.stop()
 }
