@@ -2,6 +2,7 @@ import { judge, runBots, type BotReport, type Verdict } from '@rts/bots'
 import { nodeClient } from '@rts/client/node'
 import type { Transport } from '@rts/rpc'
 import { login, type Login } from '../src/player/login.ts'
+import { heldUpMeter } from './held-up.ts'
 import { arenaScenario, type BotLogin } from './scenario.ts'
 
 export interface BotRun {
@@ -45,6 +46,7 @@ export function playWithBots(run: BotRun): Promise<BotReport> {
         const timer = setTimeout(fn, delayMs)
         return () => clearTimeout(timer)
       },
+      heldUpMs: heldUpMeter(),
     }),
   })
 }

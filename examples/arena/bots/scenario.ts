@@ -18,13 +18,15 @@ export interface ScenarioOptions {
   /** Milliseconds between chat lines. @defaultValue 1000 */
   readonly chatEveryMs?: number
   readonly setTimer: (delayMs: number, fn: () => void) => () => void
+  /** Milliseconds that the machine has kept this process waiting so far: no latency of the game. @defaultValue 0 */
+  readonly heldUpMs?: () => number
 }
 
 /** Logs in, chats, uses the bag, plays until the end, and looks at the leaderboard; checks what must hold on the way. */
 export function arenaScenario(options: ScenarioOptions): Scenario {
   return async (bot) => {
     const { client, account } = await bot.measure('log in', () => options.login(bot))
-    const inputs = new InputLatency(bot, client)
+    const inputs = new InputLatency(bot, client, options.heldUpMs ?? (() => 0))
     const chat = new ChatOrder(bot, client)
     const player = new ArenaPlayer(client, {
       account,
@@ -85,16 +87,18 @@ async function play(
   }
 }
 
-/** Time from an input to the state that contains it, outside of cuts. */
+/** Time from an input to the state that contains it, outside of cuts and of what the machine took. */
 class InputLatency {
   readonly #bot: Bot
-  readonly #sentAt = new Map<number, number>()
+  readonly #heldUpMs: () => number
+  readonly #sent = new Map<number, { readonly at: number; readonly heldUpMs: number }>()
   #measureFrom = 0
 
-  constructor(bot: Bot, client: Client) {
+  constructor(bot: Bot, client: Client, heldUpMs: () => number) {
     this.#bot = bot
+    this.#heldUpMs = heldUpMs
     const pause = (): void => {
-      this.#sentAt.clear()
+      this.#sent.clear()
       this.#measureFrom = Infinity
     }
     const resume = (): void => {
@@ -111,16 +115,19 @@ class InputLatency {
   }
 
   sent(seq: number): void {
-    if (this.#bot.now() >= this.#measureFrom) this.#sentAt.set(seq, this.#bot.now())
+    const at = this.#bot.now()
+    if (at >= this.#measureFrom) this.#sent.set(seq, { at, heldUpMs: this.#heldUpMs() })
   }
 
   seen(state: ArenaState, seat: number | undefined): void {
     this.#bot.count('states')
     const acked = state.ships.find(([shipSeat]) => shipSeat === seat)?.[6] ?? 0
-    for (const [seq, at] of this.#sentAt) {
+    for (const [seq, sent] of this.#sent) {
       if (seq > acked) continue
-      this.#sentAt.delete(seq)
-      this.#bot.record('input to state', this.#bot.now() - at)
+      this.#sent.delete(seq)
+      const heldUpMs = this.#heldUpMs() - sent.heldUpMs
+      this.#bot.record('input to state', Math.max(0, this.#bot.now() - sent.at - heldUpMs))
+      if (heldUpMs > 0) this.#bot.record('(held up meanwhile)', heldUpMs)
     }
   }
 }

@@ -1,5 +1,6 @@
-import { execFileSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
+import { promisify } from 'node:util'
 import { EtcdProcess, freePort, scratchFolder, serviceBinary } from '@rts/testing'
 
 /** The program that makes certificates. */
@@ -71,10 +72,10 @@ export async function startTlsEtcd(): Promise<{
 }> {
   const scratch = await scratchFolder('etcd-tls-')
   const file = (name: string) => `${scratch.path}/${name}`
-  const openssl = (...args: string[]) =>
-    void execFileSync(OPENSSL, args, { cwd: scratch.path, stdio: 'pipe' })
+  // Not synchronous: other tests of the file measure meanwhile.
+  const openssl = (...args: string[]) => promisify(execFile)(OPENSSL, args, { cwd: scratch.path })
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes']
-  openssl(
+  await openssl(
     'req',
     '-x509',
     ...key,
@@ -88,13 +89,22 @@ export async function startTlsEtcd(): Promise<{
     '/CN=authority',
   )
   for (const name of ['server', 'client']) {
-    openssl('req', ...key, '-keyout', `${name}.key`, '-out', `${name}.csr`, '-subj', `/CN=${name}`)
+    await openssl(
+      'req',
+      ...key,
+      '-keyout',
+      `${name}.key`,
+      '-out',
+      `${name}.csr`,
+      '-subj',
+      `/CN=${name}`,
+    )
     writeFileSync(
       file('san'),
       'subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth\n',
     )
     const authority = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial']
-    openssl(
+    await openssl(
       'x509',
       '-req',
       '-in',
