@@ -66,11 +66,13 @@ export class IdlePlayer implements Disposable {
     this.#sent = Infinity
     await eventually(
       () => {
-        if (this.player.phase !== 'playing') return false
+        const { phase } = this.player
+        if (phase !== 'playing')
+          throw new Error(`it is ${phase}, after ${this.interruptions} interruptions`)
         if (this.#acked >= this.#sent) return true
         const seq = this.player.steer(IDLE)
         this.#sent = Math.min(this.#sent, seq)
-        return false
+        throw new Error(`input ${this.#sent} is not acknowledged at ${seq}`)
       },
       {
         timeoutMs: timeoutMs + this.#line.extraMs,

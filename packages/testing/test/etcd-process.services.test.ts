@@ -16,7 +16,7 @@ async function call(etcd: EtcdProcess, path: string, body: unknown): Promise<Ans
   const response = await fetch(`${etcd.url}/v3/${path}`, {
     method: 'POST',
     body: JSON.stringify(body),
-    signal: AbortSignal.timeout(2_000),
+    signal: AbortSignal.timeout(15_000),
   })
   return (await response.json()) as Answer
 }
@@ -117,10 +117,11 @@ describe.skipIf(!serviceBinary('etcd'))('an etcd of its own', () => {
       await eventually(() => output.includes('\n'), { timeoutMs: 15_000 })
       if (ending !== 'exit') parent.kill(ending)
       for (const { pid, folder } of JSON.parse(output) as { pid: number; folder: string }[]) {
-        await eventually(() => expect(() => process.kill(pid, 0)).toThrow('ESRCH'))
-        await eventually(() => !existsSync(folder))
+        const isGone = (): void => expect(() => process.kill(pid, 0)).toThrow('ESRCH')
+        await eventually(isGone, { timeoutMs: 15_000 })
+        await eventually(() => !existsSync(folder), { timeoutMs: 15_000 })
       }
     },
-    20_000,
+    60_000,
   )
 })
