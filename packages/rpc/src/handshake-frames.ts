@@ -1,11 +1,15 @@
 import { ByteReader } from './byte-reader.ts'
 import { concat, encodeString, putU32, putVarint, utf8, varintSize } from './byte-writer.ts'
+import type { CallerKind } from './remote-types.ts'
 import { KIND, MAX_NAME_BYTES } from './wire.ts'
 
 export const NONCE_BYTES = 32
 const MAX_PROOF_BYTES = 1024
 const MAGIC = utf8('RTS')
 const LABEL = utf8('rts-rpc cluster handshake 1')
+const CLAIM = { server: 1, canProve: 2, admin: 4 } as const
+/** A welcome names what is granted by its place here. */
+const GRANTS: readonly CallerKind[] = ['player', 'server', 'admin']
 
 /** Who a node says it is. */
 export interface Identity {
@@ -19,7 +23,9 @@ export interface Hello extends Identity {
   readonly maxVersion: number
   /** Wants to be a server here. */
   readonly claimsServer: boolean
-  /** Holds a cluster key to prove it with. */
+  /** Wants to be an admin here. */
+  readonly claimsAdmin: boolean
+  /** Holds a key to prove it with. */
   readonly canProve: boolean
   /** The largest message it takes, once trusted. */
   readonly maxMessageBytes: number
@@ -33,7 +39,7 @@ export interface Challenge extends Identity {
 
 export interface Welcome extends Identity {
   readonly version: number
-  readonly granted: 'server' | 'player'
+  readonly granted: CallerKind
   readonly maxMessageBytes: number
   /** Empty when the listener proves nothing. */
   readonly proof: Uint8Array
@@ -43,7 +49,10 @@ const identityBytes = ({ id, role, epoch }: Identity): Uint8Array =>
   concat(encodeString(id), encodeString(role), encodeString(epoch))
 
 export function encodeHello(hello: Hello): Uint8Array {
-  const claims = (hello.claimsServer ? 1 : 0) | (hello.canProve ? 2 : 0)
+  const claims =
+    (hello.claimsServer ? CLAIM.server : 0) |
+    (hello.canProve ? CLAIM.canProve : 0) |
+    (hello.claimsAdmin ? CLAIM.admin : 0)
   const head = Uint8Array.of(KIND.hello, ...MAGIC, hello.minVersion, hello.maxVersion, claims)
   return concat(head, u32(hello.maxMessageBytes), identityBytes(hello), hello.nonce)
 }
@@ -59,9 +68,16 @@ export function decodeHello(frame: Uint8Array): Hello | undefined {
   const identity = readIdentity(reader)
   const nonce = reader.raw(NONCE_BYTES).slice()
   if (!isWhole(reader)) return undefined
-  const claimsServer = (claims & 1) !== 0
-  const canProve = (claims & 2) !== 0
-  return { ...identity, minVersion, maxVersion, claimsServer, canProve, maxMessageBytes, nonce }
+  return {
+    ...identity,
+    minVersion,
+    maxVersion,
+    claimsServer: (claims & CLAIM.server) !== 0,
+    claimsAdmin: (claims & CLAIM.admin) !== 0,
+    canProve: (claims & CLAIM.canProve) !== 0,
+    maxMessageBytes,
+    nonce,
+  }
 }
 
 export function encodeChallenge(challenge: Challenge): Uint8Array {
@@ -89,8 +105,7 @@ export function decodeProof(frame: Uint8Array): Uint8Array | undefined {
 }
 
 export function encodeWelcome(welcome: Welcome): Uint8Array {
-  const granted = welcome.granted === 'server' ? 1 : 0
-  const head = Uint8Array.of(KIND.welcome, welcome.version, granted)
+  const head = Uint8Array.of(KIND.welcome, welcome.version, GRANTS.indexOf(welcome.granted))
   const limit = u32(welcome.maxMessageBytes)
   return concat(head, limit, identityBytes(welcome), prefixed(welcome.proof))
 }
@@ -99,7 +114,7 @@ export function decodeWelcome(frame: Uint8Array): Welcome | undefined {
   const reader = new ByteReader().reset(frame)
   if (reader.u8() !== KIND.welcome) return undefined
   const version = reader.u8()
-  const granted = reader.u8() === 1 ? 'server' : 'player'
+  const granted = GRANTS[reader.u8()] ?? 'player'
   const maxMessageBytes = reader.u32()
   const identity = readIdentity(reader)
   const proof = readProof(reader)

@@ -20,11 +20,14 @@ import { HANDSHAKE_BYTES, messageBytesFor } from './limits.ts'
 import type { Link } from './link.ts'
 import type { PeerFacts } from './peer.ts'
 import type { Random } from './random.ts'
+import type { CallerKind } from './remote-types.ts'
 import { PROTOCOL_VERSION } from './wire.ts'
 
 /** What a node brings to every handshake. */
 export interface HandshakeSelf extends Identity {
   readonly cluster: ClusterAuth | undefined
+  /** What admins prove themselves with. A node that holds this key alone dials as an admin. */
+  readonly admin: ClusterAuth | undefined
   readonly trustLoopback: boolean
   readonly random: Random
 }
@@ -88,6 +91,7 @@ export class DialerHandshake extends Handshake {
   readonly #hello: Hello
   readonly #helloFrame: Uint8Array
   readonly #maxReceiveBytes: number
+  readonly #key: ClusterAuth | undefined
   #challengeFrame: Uint8Array | undefined
 
   constructor(
@@ -100,16 +104,22 @@ export class DialerHandshake extends Handshake {
     super(self, link, end)
     this.#url = url
     this.#maxReceiveBytes = maxReceiveBytes
-    const { id, role, epoch, cluster, trustLoopback, random } = self
-    const canProve = cluster !== undefined
+    const { id, role, epoch, cluster, admin, trustLoopback, random } = self
+    this.#key = cluster ?? admin
+    const claimsAdmin = cluster === undefined && admin !== undefined
     this.#hello = {
       id,
       role,
       epoch,
       minVersion: PROTOCOL_VERSION,
       maxVersion: PROTOCOL_VERSION,
-      claimsServer: canProve || link.isProvenServer === true || (trustLoopback && isLoopback(url)),
-      canProve,
+      claimsServer:
+        !claimsAdmin &&
+        (cluster !== undefined ||
+          link.isProvenServer === true ||
+          (trustLoopback && isLoopback(url))),
+      claimsAdmin,
+      canProve: this.#key !== undefined,
       maxMessageBytes: maxReceiveBytes,
       nonce: random(NONCE_BYTES),
     }
@@ -118,13 +128,13 @@ export class DialerHandshake extends Handshake {
   }
 
   protected override onFrame(frame: Uint8Array): void {
-    const { cluster } = this.self
-    if (this.#challengeFrame === undefined && cluster !== undefined) {
+    const key = this.#key
+    if (this.#challengeFrame === undefined && key !== undefined) {
       const challenge = decodeChallenge(frame)
       if (challenge !== undefined) {
         this.#challengeFrame = frame.slice()
         const asked = transcript('dialer', this.#helloFrame, this.#challengeFrame)
-        this.link.send(encodeProof(cluster.prove(asked)))
+        this.link.send(encodeProof(key.prove(asked)))
         return
       }
     }
@@ -147,11 +157,16 @@ export class DialerHandshake extends Handshake {
       this.fail(CLOSE.unauthorized, new RpcError('RPC_UNAUTHORIZED', text))
       return
     }
-    const caller = this.#hello.claimsServer ? 'server' : 'player'
+    if (this.#hello.claimsAdmin && !this.#takesAdmin(welcome.granted, welcome.proof)) {
+      const text = `${this.#url} did not prove that it knows the key of its admins`
+      this.fail(CLOSE.unauthorized, new RpcError('RPC_UNAUTHORIZED', text))
+      return
+    }
     this.succeed({
       nodeId: welcome.id,
       role: welcome.role,
-      caller,
+      // An admin's own end is open to nobody else.
+      caller: this.#hello.claimsServer ? 'server' : 'player',
       url: this.#url,
       isDialled: true,
       maxReceiveBytes: this.#maxReceiveBytes,
@@ -159,12 +174,22 @@ export class DialerHandshake extends Handshake {
     })
   }
 
-  #isServer(granted: 'server' | 'player', proof: Uint8Array): boolean {
+  #takesAdmin(granted: CallerKind, proof: Uint8Array): boolean {
+    return granted === 'admin' && this.#proves(this.self.admin, proof) === true
+  }
+
+  /** Undefined when nothing was asked or shown. */
+  #proves(key: ClusterAuth | undefined, proof: Uint8Array): boolean | undefined {
+    if (key === undefined || this.#challengeFrame === undefined || proof.length === 0)
+      return undefined
+    return key.check(transcript('listener', this.#helloFrame, this.#challengeFrame), proof)
+  }
+
+  #isServer(granted: CallerKind, proof: Uint8Array): boolean {
     if (granted !== 'server') return false
     const { cluster, trustLoopback } = this.self
-    if (cluster !== undefined && this.#challengeFrame !== undefined && proof.length > 0) {
-      return cluster.check(transcript('listener', this.#helloFrame, this.#challengeFrame), proof)
-    }
+    const proven = this.#proves(cluster, proof)
+    if (proven !== undefined) return proven
     return this.link.isProvenServer === true || (trustLoopback && isLoopback(this.#url))
   }
 }
@@ -205,18 +230,20 @@ export class ListenerHandshake extends Handshake {
       this.fail(CLOSE.version, new RpcError('RPC_VERSION', text))
       return
     }
-    if (!said.claimsServer) {
+    if (!said.claimsServer && !said.claimsAdmin) {
       this.#welcome(said, 'player', EMPTY)
       return
     }
-    const { cluster, trustLoopback, id, role, epoch, random } = this.self
+    const { trustLoopback, id, role, epoch, random } = this.self
     if (this.#ceiling === 'player') {
-      this.#unauthorized(said, 'this listener takes no servers')
-    } else if (said.canProve && cluster !== undefined) {
+      this.#unauthorized(said, 'this listener takes players alone')
+    } else if (said.canProve && this.#keyFor(said) !== undefined) {
       const nonce = random(NONCE_BYTES)
       this.#hello = { said, frame: frame.slice() }
       this.#challengeFrame = encodeChallenge({ version: PROTOCOL_VERSION, id, role, epoch, nonce })
       this.link.send(this.#challengeFrame)
+    } else if (!said.claimsServer) {
+      this.#unauthorized(said, 'there is no admin key here, or it shows none')
     } else if (
       this.link.isProvenServer === true ||
       (trustLoopback && isLoopback(this.link.remote))
@@ -227,38 +254,43 @@ export class ListenerHandshake extends Handshake {
     }
   }
 
+  #keyFor({ claimsServer }: Hello): ClusterAuth | undefined {
+    return claimsServer ? this.self.cluster : this.self.admin
+  }
+
   #onProof(hello: { readonly said: Hello; readonly frame: Uint8Array }, frame: Uint8Array): void {
-    const { cluster } = this.self
+    const key = this.#keyFor(hello.said)
     const proof = decodeProof(frame)
-    if (proof === undefined || cluster === undefined) {
+    if (proof === undefined || key === undefined) {
       this.malformed('proof')
       return
     }
     const challenge = this.#challengeFrame
-    if (!cluster.check(transcript('dialer', hello.frame, challenge), proof)) {
+    if (!key.check(transcript('dialer', hello.frame, challenge), proof)) {
       this.#unauthorized(hello.said, 'its proof is wrong')
       return
     }
     this.#welcome(
       hello.said,
-      'server',
-      cluster.prove(transcript('listener', hello.frame, challenge)),
+      hello.said.claimsServer ? 'server' : 'admin',
+      key.prove(transcript('listener', hello.frame, challenge)),
     )
   }
 
   #unauthorized(said: Hello, why: string): void {
-    const text = `${said.id} at ${this.link.remote} claims to be a server: ${why}`
+    const claim = said.claimsServer ? 'a server' : 'an admin'
+    const text = `${said.id} at ${this.link.remote} claims to be ${claim}: ${why}`
     this.fail(CLOSE.unauthorized, new RpcError('RPC_UNAUTHORIZED', text))
   }
 
   /** What the listener was given counts for those it is meant for; a player among servers gets no more than players do. */
-  #limitFor(granted: 'server' | 'player'): number {
+  #limitFor(granted: CallerKind): number {
     const usual = messageBytesFor(granted)
     const given = this.#maxReceiveBytes ?? usual
     return granted === this.#ceiling ? given : Math.min(given, usual)
   }
 
-  #welcome(said: Hello, granted: 'server' | 'player', proof: Uint8Array): void {
+  #welcome(said: Hello, granted: CallerKind, proof: Uint8Array): void {
     const maxReceiveBytes = this.#limitFor(granted)
     const { id, role, epoch } = this.self
     const version = PROTOCOL_VERSION

@@ -43,6 +43,12 @@ export interface RpcNodeOptions {
   readonly transports?: readonly Transport[]
   /** Proves that this node is of the cluster. Without it there are no server peers, but for `trustLoopback`. */
   readonly cluster?: ClusterAuth
+  /**
+   * Lets whoever proves that he holds this key be an `admin` here. A node with this key and without `cluster` dials as
+   * an admin: it is a tool of an operator, to which nothing is open at its own end but what players may call.
+   * @defaultValue none: only links that are attached as such are of admins
+   */
+  readonly admin?: ClusterAuth
   /** For development: peers on this machine (loopback, memory, sim) that claim to be servers are believed. @defaultValue false */
   readonly trustLoopback?: boolean
   /** Of a call that says nothing else; milliseconds from 1. @defaultValue 3000 */
@@ -154,6 +160,7 @@ export class RpcNode {
         role: this.role,
         epoch,
         cluster: options.cluster,
+        admin: options.admin,
         trustLoopback: options.trustLoopback ?? false,
         random,
       },

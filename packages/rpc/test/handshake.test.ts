@@ -56,6 +56,7 @@ const hello = (changes: Partial<Parameters<typeof encodeHello>[0]> = {}): Uint8A
     minVersion: PROTOCOL_VERSION,
     maxVersion: PROTOCOL_VERSION,
     claimsServer: true,
+    claimsAdmin: false,
     canProve: true,
     maxMessageBytes: 1024,
     nonce: new Uint8Array(32).fill(1),
@@ -272,4 +273,103 @@ test('limits follow what was earned: what a listener was given counts for those 
     const error = await cluster.failure(remote.size(new Uint8Array(limit)))
     expect([error.code, error.executed]).toEqual(['RPC_TOO_LARGE', 'no'])
   }
+})
+
+const ADMIN = 'the secret of those who run the cluster'
+const desk = {
+  read: () => 'read',
+  act: () => 'acted',
+}
+type Desk = Record<'read' | 'act', () => Promise<string>>
+
+/** A server that knows an admin key, with a desk whose `act` is for admins. */
+async function administered(cluster: SimCluster, url = 'sim://a:1', trust?: 'player') {
+  const a = cluster.node('a', { ...withKey(clusterKey(NEW)), admin: clusterKey(ADMIN) })
+  a.expose('desk', desk, { read: ['server', 'player', 'admin'], act: 'admin' })
+  await a.listen(url, trust === undefined ? {} : { trust })
+  return a
+}
+
+test('who proves the admin key is an admin: he may call what is open to admins, and is called by nobody', async () => {
+  const cluster = new SimCluster()
+  const a = await administered(cluster)
+  const tool = cluster.node('tool', { trustLoopback: false, admin: clusterKey(ADMIN) })
+  const peer = await cluster.result(tool.connect('sim://a:1'))
+  expect([...a.peers].map(({ caller, nodeId }) => [caller, nodeId])).toEqual([['admin', 'tool']])
+  expect(peer.caller).toBe('player')
+  const remote = peer.service('desk') as unknown as Desk
+  expect(await cluster.result(remote.act())).toBe('acted')
+})
+
+test('a player, and even a server, is refused what is open to admins alone', async () => {
+  const cluster = new SimCluster()
+  await administered(cluster)
+  for (const [id, options] of [
+    ['player', withoutKey],
+    ['server', withKey(clusterKey(NEW))],
+  ] as const) {
+    const peer = await cluster.result(cluster.node(id, options).connect('sim://a:1'))
+    const remote = peer.service('desk') as unknown as Desk
+    expect(await cluster.result(remote.read())).toBe('read')
+    const error = await cluster.failure(remote.act())
+    expect([error.code, error.executed]).toEqual(['RPC_FORBIDDEN', 'no'])
+  }
+})
+
+test('who claims to be an admin with another key, the cluster key or none is refused with a code and counted', async () => {
+  const cluster = new SimCluster()
+  const a = await administered(cluster)
+  for (const secret of [OLD, NEW]) {
+    const tool = cluster.node(`tool-${secret}`, { admin: clusterKey(secret) })
+    expect((await cluster.failure(tool.connect('sim://a:1'))).code).toBe('RPC_UNAUTHORIZED')
+  }
+  const claim = { claimsServer: false, claimsAdmin: true }
+  const keyless = await rawLink(cluster, 'sim://a:1')
+  await keyless.exchange(hello({ ...claim, canProve: false }))
+  expect(keyless.closed?.code).toBe(CLOSE.unauthorized)
+  const guess = await rawLink(cluster, 'sim://a:1')
+  await guess.exchange(hello(claim))
+  await guess.exchange(encodeProof(new Uint8Array(32)))
+  expect(guess.closed?.code).toBe(CLOSE.unauthorized)
+  // Two who showed a wrong key, one who showed none, one who made up a proof.
+  expect([a.stats().unauthorized, a.stats().peers]).toEqual([4, 0])
+})
+
+test('a proof of the admin key makes no server', async () => {
+  const cluster = new SimCluster()
+  await administered(cluster)
+  const raw = await rawLink(cluster, 'sim://a:1')
+  const frame = hello({ claimsServer: true, claimsAdmin: true })
+  const challenge = (await raw.exchange(frame))!
+  await raw.exchange(encodeProof(clusterKey(ADMIN).prove(transcript('dialer', frame, challenge))))
+  expect(raw.closed?.code).toBe(CLOSE.unauthorized)
+})
+
+test('there are no admins at a listener for players, at a node without an admin key, nor by loopback alone', async () => {
+  const cluster = new SimCluster()
+  await administered(cluster, 'sim://a:1', 'player')
+  const b = cluster.node('b', { trustLoopback: true })
+  await b.listen('sim://b:1')
+  const tool = cluster.node('tool', { trustLoopback: true, admin: clusterKey(ADMIN) })
+  for (const url of ['sim://a:1', 'sim://b:1'])
+    expect((await cluster.failure(tool.connect(url))).code).toBe('RPC_UNAUTHORIZED')
+})
+
+test('an admin does not believe a listener that grants without proving the key', async () => {
+  const cluster = new SimCluster()
+  await cluster.network.host('raw').listen('sim://raw:1', { trust: 'server' }, (link) => {
+    const identity = { id: 'raw', role: '', epoch: '', version: PROTOCOL_VERSION }
+    const maxMessageBytes = 1000
+    link.onMessage = () =>
+      void link.send(
+        encodeWelcome({
+          ...identity,
+          granted: 'admin',
+          maxMessageBytes,
+          proof: new Uint8Array(32),
+        }),
+      )
+  })
+  const tool = cluster.node('tool', { admin: clusterKey(ADMIN) })
+  expect((await cluster.failure(tool.connect('sim://raw:1'))).code).toBe('RPC_UNAUTHORIZED')
 })

@@ -169,12 +169,18 @@ test('the handshake frames', () => {
     minVersion: 2,
     maxVersion: 2,
     claimsServer: true,
+    claimsAdmin: false,
     canProve: true,
     maxMessageBytes: 16_384,
     nonce,
   })
   expect(hex(hello)).toBe(
     `01 52 54 53 02 02 03 00 40 00 00 01 61 04 67 61 6d 65 01 65 ${hex(nonce)}`,
+  )
+  const admin = { claimsServer: false, claimsAdmin: true, canProve: true }
+  const asAdmin = { ...identity, minVersion: 2, maxVersion: 2, ...admin }
+  expect(hex(encodeHello({ ...asAdmin, maxMessageBytes: 16_384, nonce }))).toBe(
+    `01 52 54 53 02 02 06 00 40 00 00 01 61 04 67 61 6d 65 01 65 ${hex(nonce)}`,
   )
   const welcome = encodeWelcome({
     ...identity,
