@@ -267,7 +267,8 @@ export class ClusterNode {
   }
 
   #rpcOptions(): RpcNodeOptions {
-    const { id, role, transports, cluster, trustLoopback, random, registry } = this.#options
+    const { id, role, transports, cluster, admin, trustLoopback, random, registry } = this.#options
+    const { interceptors } = this.#options
     return {
       id,
       role,
@@ -281,6 +282,8 @@ export class ClusterNode {
         if (entityId !== undefined) this.#roots.assertHeld(entityId)
       },
       ...(cluster === undefined ? {} : { cluster }),
+      ...(admin === undefined ? {} : { admin }),
+      ...(interceptors === undefined ? {} : { interceptors }),
       ...(trustLoopback === undefined ? {} : { trustLoopback }),
       ...(random === undefined ? {} : { random }),
     }

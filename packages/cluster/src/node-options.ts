@@ -1,5 +1,5 @@
 import type { LoadSource, Registry } from '@rts/discovery'
-import type { Clock, ClusterAuth, Random, Transport } from '@rts/rpc'
+import type { Clock, ClusterAuth, Interceptor, Random, Transport } from '@rts/rpc'
 import type { ClusterNode } from './cluster-node.ts'
 import type { EntityClass } from './entity-types.ts'
 import type { Logger } from './logger.ts'
@@ -17,6 +17,10 @@ export interface NodeOptions {
   readonly listen: readonly string[]
   /** Proves to other nodes that this one belongs to the cluster; `clusterKey(secret)` of `@rts/rpc/node` makes it. */
   readonly cluster?: ClusterAuth
+  /** Lets whoever proves this key be an `admin` here: `clusterKey(adminSecret)`, another one than `cluster`. @defaultValue no admins */
+  readonly admin?: ClusterAuth
+  /** Take part in each call, the first one outermost. @defaultValue none */
+  readonly interceptors?: readonly Interceptor[]
   /** For development: servers on this machine are believed without a key. @defaultValue false */
   readonly trustLoopback?: boolean
   /** More addresses for the node's record, by scheme, for instance where players reach a gate. */

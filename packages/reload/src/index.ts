@@ -14,7 +14,7 @@ export type {
 export { ReloadError, type Place, type ReloadErrorCode } from './errors.ts'
 export type { Clock } from './clock.ts'
 export { watch, reloadOnSignal, type WatchOptions } from './watch.ts'
-export { ReloadService, type ReloadSummary } from './service.ts'
+export { ReloadService, type ReloadHealth, type ReloadSummary, type Vitals } from './service.ts'
 export { canary, type CanaryOptions, type CanaryResult, type RemoteReload } from './canary.ts'
 export { liveEdit, type LiveEditResult } from './live-edit.ts'
 export { registeredReloader } from './default-reloader.ts'

@@ -616,6 +616,7 @@ export class Reloader {
       files: order.map((slot) => ({
         file: slot.file,
         version: slot.version,
+        hash: slot.current!.hash,
         reason: planned.reasons.get(slot)!,
       })),
       classes,

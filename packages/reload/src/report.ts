@@ -6,6 +6,8 @@ export interface ReloadedFile {
   readonly file: string
   /** Counts the versions of this module in this process, from 1. */
   readonly version: number
+  /** Of the text that runs now. */
+  readonly hash: string
   readonly reason: 'changed' | 'new' | 'importer' | 'full' | 'rolled-back'
 }
 

@@ -6,11 +6,34 @@ export interface ReloadSummary {
   readonly ok: boolean
   readonly kind: string
   readonly version: number
-  readonly files: readonly { readonly file: string; readonly version: number }[]
+  readonly files: readonly {
+    readonly file: string
+    readonly version: number
+    /** Of the text that runs now: two nodes with the same run the same. */
+    readonly hash?: string
+  }[]
   readonly classes: readonly string[]
   readonly warnings: readonly string[]
   readonly failure: { readonly code: string; readonly message: string } | null
   readonly applyMs: number
+}
+
+/** How a node does of late: what a canary is judged by. */
+export interface ReloadHealth {
+  readonly version: number
+  /** Failures per call, from 0 to 1. */
+  readonly errorRate: number
+  /** What the rate was measured over. */
+  readonly calls?: number
+  /** What failed last, for people. */
+  readonly lastError?: string
+}
+
+/** What a node counts about itself. */
+export interface Vitals {
+  errorRate(): number
+  calls?(): number
+  lastError?(): string | undefined
 }
 
 /**
@@ -27,12 +50,12 @@ export class ReloadService {
   } as const
 
   readonly #reloader: Reloader
-  readonly #errorRate: () => number
+  readonly #vitals: Vitals
 
-  /** @param errorRate - Failures per call of the node of late, from 0 to 1: what a canary is judged by. */
-  constructor(reloader: Reloader, errorRate: () => number = () => 0) {
+  /** @param vitals - What a canary is judged by: the failures per call of the node of late, from 0 to 1, or more. */
+  constructor(reloader: Reloader, vitals: Vitals | (() => number) = () => 0) {
     this.#reloader = reloader
-    this.#errorRate = errorRate
+    this.#vitals = typeof vitals === 'function' ? { errorRate: vitals } : vitals
   }
 
   async incremental(): Promise<ReloadSummary> {
@@ -52,8 +75,16 @@ export class ReloadService {
     return { version, files: files.length, history: this.#reloader.history().map(summarise) }
   }
 
-  health(): { version: number; errorRate: number } {
-    return { version: this.#reloader.version, errorRate: this.#errorRate() }
+  health(): ReloadHealth {
+    const { version } = this.#reloader
+    const calls = this.#vitals.calls?.()
+    const lastError = this.#vitals.lastError?.()
+    return {
+      version,
+      errorRate: this.#vitals.errorRate(),
+      ...(calls !== undefined && { calls }),
+      ...(lastError !== undefined && { lastError }),
+    }
   }
 }
 
@@ -63,7 +94,7 @@ function summarise(report: ReloadReport): ReloadSummary {
     ok,
     kind,
     version,
-    files: files.map(({ file, version: own }) => ({ file, version: own })),
+    files: files.map(({ file, version: own, hash }) => ({ file, version: own, hash })),
     classes: classes.map(({ name }) => name),
     warnings: warnings.map(({ file, line, message }) => `${file}:${line ?? 1} ${message}`),
     failure: failure === undefined ? null : { code: failure.code, message: failure.message },
