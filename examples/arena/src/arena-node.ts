@@ -1,8 +1,10 @@
 import type { ClusterNode } from '@rts/cluster'
 import type { Backend } from '@rts/discovery'
+import type { ReloadService } from '@rts/reload'
 import type { Clock, Random, Transport } from '@rts/rpc'
 import type { EntityStore } from '@rts/store'
 import type { ArenaConfig, Role } from './config.ts'
+import type { Vitals } from './vitals.ts'
 
 /** The part of a logger the nodes call. */
 export interface Logger {
@@ -26,6 +28,10 @@ export interface Surroundings {
   readonly onLease?: (leaseId: string) => void
   /** The version of the game's code, where it can be reloaded: nodes that run it tell it. */
   readonly codeVersion?: () => number
+  /** Counts the node's work, where somebody asks for it. */
+  readonly vitals?: Vitals
+  /** Reloads the game's code, for admins alone. */
+  readonly reload?: ReloadService
   /** Between servers, and the address to listen on. */
   readonly servers: { readonly transports: readonly Transport[]; readonly listen: string }
   /** Between players and gates. */

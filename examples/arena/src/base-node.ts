@@ -5,14 +5,14 @@ import type { Surroundings } from './arena-node.ts'
 import type { Role } from './config.ts'
 import { Status } from './status.ts'
 
-/** What every node of the arena starts with: its own lease, the cluster's key, and an answer to how it is doing. */
+/** What every node of the arena starts with: its own lease, the keys of servers and admins, and an answer to how it is doing. */
 export function baseNode(
   id: string,
   role: Role,
   surroundings: Surroundings,
   describe: () => string,
 ): NodeOptions {
-  const { config, clock, random, logger, servers, codeVersion } = surroundings
+  const { config, clock, random, logger, servers, codeVersion, vitals, reload } = surroundings
   const registry = new Registry(surroundings.backend, {
     cluster: config.cluster,
     ttlSeconds: surroundings.ttlSeconds ?? config.registry.ttlSeconds,
@@ -31,7 +31,9 @@ export function baseNode(
     transports: servers.transports,
     listen: [servers.listen],
     cluster: clusterKey(config.clusterKey),
-    services: { status: new Status(status) },
+    ...(config.adminKey !== '' && { admin: clusterKey(config.adminKey) }),
+    ...(vitals !== undefined && { interceptors: [vitals] }),
+    services: { status: new Status(status), ...(reload !== undefined && { reload }) },
     clock,
     random,
     logger,

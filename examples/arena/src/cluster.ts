@@ -1,9 +1,12 @@
 import { join } from 'node:path'
 import { findEtcd } from '@rts/testing'
+import { ClusterReload } from './cluster-reload.ts'
 import type { ArenaConfig, NodeEntry } from './config.ts'
 import { play } from './playground.ts'
 import { Supervisor } from './supervisor.ts'
-import { bold, formatTable } from './table.ts'
+import { bold, columns, formatTable, portsOf } from './table.ts'
+
+const MARGIN = '  '
 
 export interface ClusterOptions {
   readonly config: ArenaConfig
@@ -30,8 +33,10 @@ export async function cluster({
     etcdUrl: etcd.url,
     argumentsOf: (node) => nodeArguments(node, config, logFolder),
   })
+  const reload = new ClusterReload(config, () => supervisor.nodes)
   const loginUrl = (): string =>
     supervisor.nodes.find(({ role }) => role === 'http')?.addresses[0] ?? ''
+  let tell: (event: string) => void = () => {}
   let chosen = config.processes.nodes[0]?.id ?? ''
   const digits = config.processes.nodes.map((_node, index) => String(index + 1))
   try {
@@ -66,12 +71,25 @@ export async function cluster({
             return undefined
           },
         },
+        {
+          key: 'r',
+          meaning: 'reload changed code',
+          press: () => {
+            if (reload.isRunning) return 'a reload is under way'
+            void reload.run(tell).then(({ lines }) => lines.forEach(tell))
+            return undefined
+          },
+        },
       ],
-      onTell: (tell) => supervisor.on('event', tell),
+      onTell: (given) => {
+        tell = given
+        supervisor.on('event', given)
+      },
       seconds,
       bots,
     })
   } finally {
+    await reload.stop()
     await supervisor.stop()
     await etcd.stop()
   }
@@ -107,17 +125,19 @@ function banner(
     node.state,
     String(node.pid ?? ''),
     String(node.restarts),
+    String(node.code ?? '-'),
     node.status,
-    node.addresses.join('  '),
+    portsOf(node.addresses),
   ])
-  const heading = ['', 'node', 'state', 'pid', 'restarts', 'now', 'address']
+  const heading = ['', 'node', 'state', 'pid', 'restarts', 'code', 'now', 'ports']
+  const table = formatTable(heading, rows, columns() - MARGIN.length)
   return [
     '',
-    `  ${bold('arena')}: a process for each node`,
+    `${MARGIN}${bold('arena')}: a process for each node`,
     '',
-    ...formatTable(heading, rows).map((line) => `  ${line}`),
+    ...table.map((line) => MARGIN + line),
     '',
-    `  play at ${bold(loginUrl)}   logs in ${logFolder}`,
+    `${MARGIN}play at ${bold(loginUrl)}   logs in ${logFolder}`,
     '',
   ].join('\n')
 }

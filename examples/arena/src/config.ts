@@ -12,6 +12,8 @@ export interface ArenaConfig {
   /** Separates deployments that share one registry. */
   readonly cluster: string
   readonly clusterKey: string
+  /** Proves that somebody may reload the code of nodes; empty: nobody may. */
+  readonly adminKey: string
   readonly ticketSecret: string
   readonly ticketTtlSeconds: number
   readonly registry: { readonly ttlSeconds: number; readonly etcd: readonly string[] }
@@ -27,6 +29,13 @@ export interface ArenaConfig {
   readonly nodes: readonly NodeEntry[]
   /** Of the cluster of processes. */
   readonly processes: { readonly ttlSeconds: number; readonly nodes: readonly NodeEntry[] }
+  /** How the code of a cluster is reloaded: one node of each role first, watched for a while. */
+  readonly reload: {
+    readonly watchMs: number
+    readonly sampleMs: number
+    /** How much higher the error rate may get, from 0 to 1. */
+    readonly tolerance: number
+  }
   readonly room: { readonly seats: number; readonly matchSeconds: number }
 }
 
@@ -36,6 +45,7 @@ const CONFIG_FILE: string = join(import.meta.dirname, '..', 'arena.json5x')
 const SHAPE = {
   cluster: '',
   clusterKey: '',
+  adminKey: '',
   ticketSecret: '',
   ticketTtlSeconds: 0,
   registry: { ttlSeconds: 0, etcd: [''] },
@@ -44,6 +54,7 @@ const SHAPE = {
   http: { host: '', port: 0, loginBurst: 0, loginsPerMinute: 0 },
   nodes: [{ id: '', role: '' }],
   processes: { ttlSeconds: 0, nodes: [{ id: '', role: '' }] },
+  reload: { watchMs: 0, sampleMs: 0, tolerance: 0 },
   room: { seats: 0, matchSeconds: 0 },
 }
 

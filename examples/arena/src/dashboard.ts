@@ -1,7 +1,11 @@
 import { formatReport, type BotReport } from '@rts/bots'
-import { bold, dim } from './table.ts'
+import { bold, columns, dim, fit, wrap } from './table.ts'
 
 const MAX_EVENTS = 6
+const MARGIN = '  '
+const TIME = 'HH:MM:SS '
+const CLEAR_REST_OF_LINE = '\u001b[K'
+const CLEAR_BELOW = '\u001b[J'
 
 /** What a terminal shows: a text that stays up to date, what happened last, and the keys. */
 export class Dashboard {
@@ -9,18 +13,17 @@ export class Dashboard {
   bots = 0
   readonly #banner: () => string
   readonly #keys: readonly (readonly [key: string, meaning: string])[]
-  readonly #events: string[] = []
+  readonly #events: { readonly time: string; readonly text: string }[] = []
   readonly #reports: BotReport[] = []
-  #drawnLines = 0
+  #drawn: readonly string[] = []
 
   constructor(banner: () => string, keys: readonly (readonly [key: string, meaning: string])[]) {
     this.#banner = banner
     this.#keys = keys
   }
 
-  tell(event: string): void {
-    const time = new Date().toTimeString().slice(0, 8)
-    this.#events.push(`${dim(time)} ${event}`)
+  tell(text: string): void {
+    this.#events.push({ time: new Date().toTimeString().slice(0, 8), text })
     if (this.#events.length > MAX_EVENTS) this.#events.shift()
     this.draw()
   }
@@ -31,23 +34,38 @@ export class Dashboard {
     for (const [error, times] of Object.entries(report.errors)) this.tell(`! ${times} x ${error}`)
   }
 
-  /** Draws over what was drawn before. */
+  /** Draws over what was drawn before, unless nothing has changed. Nothing is cleared first, so nothing flickers. */
   draw(): void {
-    const keys = this.#keys.map(([key, meaning]) => `${bold(key)} ${meaning}`).join('   ')
-    const text = [
-      this.#banner(),
-      `  ${this.bots} bots play   ${keys}`,
-      '',
-      ...this.#events.map((event) => `  ${event}`),
-    ].join('\n')
-    const back = this.#drawnLines === 0 ? '' : `\u001b[${this.#drawnLines - 1}A\r\u001b[J`
-    process.stdout.write(back + text)
-    this.#drawnLines = text.split('\n').length
+    const width = columns()
+    const lines = [...this.#banner().split('\n'), ...this.#footer(width)]
+      .map((line) => fit(line, width))
+      // What has scrolled away cannot be drawn over.
+      .slice(0, process.stdout.rows)
+    if (lines.join('\n') === this.#drawn.join('\n')) return
+    const back = this.#drawn.length === 0 ? '' : `\u001b[${this.#drawn.length - 1}A\r`
+    const text = lines.map((line) => line + CLEAR_REST_OF_LINE).join('\n')
+    process.stdout.write(back + text + CLEAR_BELOW)
+    this.#drawn = lines
   }
 
   /** What the bots saw, at the end. */
   summary(): void {
     process.stdout.write('\n\n')
     for (const report of this.#reports) console.log(`${formatReport(report)}\n`)
+  }
+
+  #footer(width: number): string[] {
+    const room = width - MARGIN.length
+    const keys = this.#keys.map(([key, meaning]) => `${bold(key)} ${meaning}`)
+    const events = this.#events.flatMap(({ time, text }) =>
+      wrap(text.split(' '), room - TIME.length).map(
+        (line, index) => `${index === 0 ? `${dim(time)} ` : ' '.repeat(TIME.length)}${line}`,
+      ),
+    )
+    return [
+      ...wrap([`${this.bots} bots play`, ...keys], room, '   '),
+      '',
+      ...events.slice(-MAX_EVENTS),
+    ].map((line) => (line === '' ? '' : MARGIN + line))
   }
 }

@@ -4,7 +4,9 @@ import { Arena } from './arena.ts'
 import type { Logger } from './arena-node.ts'
 import type { ArenaConfig } from './config.ts'
 import { play } from './playground.ts'
-import { bold, formatTable } from './table.ts'
+import { bold, columns, formatTable, portsOf } from './table.ts'
+
+const MARGIN = '  '
 
 export interface DemoOptions {
   readonly config: ArenaConfig
@@ -83,15 +85,16 @@ function banner(arena: Arena, logFolder: string, version: number): string {
     id,
     role,
     node === undefined ? 'down' : node.describe(),
-    node?.addresses.join('  ') ?? '',
+    portsOf(node?.addresses ?? []),
   ])
+  const table = formatTable(['node', 'role', 'now', 'ports'], rows, columns() - MARGIN.length)
   return [
     '',
-    `  ${bold('arena')}: the whole deployment in one process, code ${version}`,
+    `${MARGIN}${bold('arena')}: the whole deployment in one process, code ${version}`,
     '',
-    ...formatTable(['node', 'role', 'now', 'address'], rows).map((line) => `  ${line}`),
+    ...table.map((line) => MARGIN + line),
     '',
-    `  play at ${bold(arena.loginUrl)}   logs in ${logFolder}`,
+    `${MARGIN}play at ${bold(arena.loginUrl)}   logs in ${logFolder}`,
     '',
   ].join('\n')
 }

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import { createLogger } from '@rts/log'
+import type { Reloader } from '@rts/reload'
 import { loadConfig, type ArenaConfig, type Role } from './config.ts'
 
 const ROLES: readonly string[] = ['gate', 'lobby', 'game', 'http'] satisfies readonly Role[]
@@ -18,6 +19,8 @@ const { values, positionals } = parseArgs({
     log: { type: 'string' },
     /** The SQLite file; `:memory:` keeps nothing. */
     store: { type: 'string' },
+    /** The number of the game's code in this process before its first reload. */
+    'code-version': { type: 'string', default: '1' },
     /** Instead of the length of a match in the configuration. */
     'match-seconds': { type: 'string' },
     seconds: { type: 'string', default: '10' },
@@ -33,9 +36,7 @@ export async function run(): Promise<number> {
   const shared = { config, logFolder, seconds: Number(values.seconds), bots: Number(values.bots) }
   switch (positionals[0]) {
     case 'demo': {
-      // Before the rest is loaded: what is loaded then stays as it is.
-      const { makeHot } = await import('./hot-code.ts')
-      const reloader = makeHot()
+      const reloader = await hotCode()
       const { demo } = await import('./demo.ts')
       const logger = createLogger({ name: 'arena', console: false, file: { folder: logFolder } })
       return demo({ ...shared, logger, reloader })
@@ -49,6 +50,12 @@ export async function run(): Promise<number> {
   }
 }
 
+/** Called before the rest is loaded: what is loaded then stays as it is. */
+async function hotCode(): Promise<Reloader> {
+  const { makeHot } = await import('./hot-code.ts')
+  return makeHot()
+}
+
 async function runRole(role: string, config: ArenaConfig): Promise<number> {
   if (!ROLES.includes(role)) {
     throw new RangeError(`--role is one of ${ROLES.join(', ')}, not "${role}"`)
@@ -56,8 +63,10 @@ async function runRole(role: string, config: ArenaConfig): Promise<number> {
   const id = values.id ?? `${role}_1`
   const file = values.log === undefined ? false : { folder: values.log }
   const logger = createLogger({ name: id, console: file === false, file })
+  const reloader = await hotCode()
   const { runNode } = await import('./process.ts')
-  return runNode(role as Role, id, config, logger)
+  const codeVersion = Number(values['code-version'])
+  return runNode({ role: role as Role, id, config, logger, reloader, codeVersion })
 }
 
 function override(config: ArenaConfig): ArenaConfig {

@@ -12,6 +12,10 @@ export interface NodeProcess extends NodeEntry {
   readonly state: 'starting' | 'ready' | 'draining' | 'down'
   readonly pid: number | undefined
   readonly addresses: readonly string[]
+  /** Where servers and admins reach it, while it runs. */
+  readonly control: string | undefined
+  /** The version of the game's code that it runs, if any. */
+  readonly code: number | undefined
   /** What it said last about its work. */
   readonly status: string
   readonly restarts: number
@@ -47,6 +51,8 @@ export class Supervisor extends EventEmitter<{ changed: []; event: [text: string
       state: 'down',
       pid: undefined,
       addresses: [],
+      control: undefined,
+      code: undefined,
       status: '',
       restarts: 0,
     }))
@@ -96,7 +102,11 @@ export class Supervisor extends EventEmitter<{ changed: []; event: [text: string
 
   #start(entry: Entry): void {
     const { execArgv = process.execArgv, argumentsOf } = this.#options
-    const args = [...execArgv, ...argumentsOf(entry)]
+    // Who starts again loads the files as they are: what the others of its role run.
+    const version = Math.max(
+      ...this.#entries.map((e) => (e.role === entry.role ? (e.code ?? 1) : 1)),
+    )
+    const args = [...execArgv, ...argumentsOf(entry), '--code-version', String(version)]
     const child = spawn(process.execPath, args, {
       env: { ...process.env, ETCD_URL: this.#options.etcdUrl },
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
@@ -112,9 +122,12 @@ export class Supervisor extends EventEmitter<{ changed: []; event: [text: string
 
   #hear(entry: Entry, message: Report): void {
     if (message.kind === 'lease') this.#leases.set(entry.id, message.leaseId)
-    else if (message.kind === 'status') this.#change(entry, { status: message.text })
-    else
-      this.#change(entry, { state: 'ready', addresses: message.addresses }, `${entry.id} is ready`)
+    else if (message.kind === 'status')
+      this.#change(entry, { status: message.text, code: message.code })
+    else {
+      const { addresses, control } = message
+      this.#change(entry, { state: 'ready', addresses, control }, `${entry.id} is ready`)
+    }
   }
 
   async #ended(entry: Entry, child: ChildProcess, lastWords: string): Promise<void> {
@@ -122,7 +135,11 @@ export class Supervisor extends EventEmitter<{ changed: []; event: [text: string
     const how = child.signalCode ?? `exit ${child.exitCode}`
     const isFailure = child.signalCode === null && child.exitCode !== 0
     const said = isFailure && lastWords !== '' ? `: ${lastWords}` : ''
-    this.#change(entry, { state: 'down', pid: undefined }, `${entry.id} ended (${how})${said}`)
+    this.#change(
+      entry,
+      { state: 'down', pid: undefined, control: undefined },
+      `${entry.id} ended (${how})${said}`,
+    )
     await this.#revoke(entry.id)
     if (this.#stopping) return
     await sleep(RESTART_MS)

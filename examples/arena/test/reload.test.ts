@@ -1,24 +1,12 @@
 import { execFile } from 'node:child_process'
-import { cpSync, symlinkSync } from 'node:fs'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { scratchFolder } from '@rts/testing'
 import { expect, test } from 'vitest'
-
-const arena = fileURLToPath(new URL('..', import.meta.url))
-const KEPT = new Set(['node_modules', '.data'])
+import { ArenaCopy } from './arena-copy.ts'
 
 test('20 bots play while the game is reloaded 200 times, every tenth edit broken: none is disconnected, no step waits', async () => {
-  await using scratch = await scratchFolder('arena-reload-')
-  const copy = join(scratch.path, 'arena')
-  cpSync(arena, copy, {
-    recursive: true,
-    filter: (path) => !KEPT.has(path.slice(arena.length).split('/')[0]!),
-  })
-  symlinkSync(join(arena, 'node_modules'), join(copy, 'node_modules'))
+  await using copy = await ArenaCopy.make()
   const args = ['--conditions=@rts/source', '--expose-gc', 'test/reload-soak.ts']
-  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: copy })
+  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: copy.folder })
   const measured = JSON.parse(stdout.trim().split('\n').at(-1)!) as Record<string, number>
   console.log(measured)
   expect(measured).toMatchObject({

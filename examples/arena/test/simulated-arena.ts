@@ -15,6 +15,7 @@ import { startLobby } from '../src/lobby/lobby-node.ts'
 const SIM_CONFIG: ArenaConfig = {
   cluster: 'sim',
   clusterKey: 'the key of the simulated cluster',
+  adminKey: '',
   ticketSecret: 'sim',
   ticketTtlSeconds: 60,
   registry: { ttlSeconds: 3, etcd: [] },
@@ -30,6 +31,7 @@ const SIM_CONFIG: ArenaConfig = {
     { id: 'gate_2', role: 'gate' },
   ],
   processes: { ttlSeconds: 30, nodes: [] },
+  reload: { watchMs: 0, sampleMs: 1, tolerance: 0 },
   room: { seats: 3, matchSeconds: 8 },
 }
 

@@ -362,7 +362,15 @@ export class Reloader {
     planned: Planned,
   ): Promise<void> {
     if (planned.staged.has(slot)) return
-    if (slot.isEvaluated && this.#runner.hash(text) === slot.seenHash) return
+    if (slot.isEvaluated) {
+      const seen = this.#runner.hash(text)
+      if (seen === slot.seenHash) return
+      if (seen === slot.current!.hash) {
+        // It says again what runs: an edit that was rolled back is undone in the file too.
+        slot.seenHash = seen
+        return
+      }
+    }
     const { hash, code } = await this.#runner.readAside(slot.file, text)
     const compiled = this.#runner.compile(slot, code)
     const links: Link[] = []

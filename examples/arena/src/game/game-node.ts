@@ -10,7 +10,7 @@ import { Room } from './room.ts'
 
 /** A game node: rooms, the players in them, and the fixed step that moves both. */
 export async function startGame(id: string, surroundings: Surroundings): Promise<ArenaNode> {
-  const { config, clock, random, logger } = surroundings
+  const { config, clock, random, logger, vitals } = surroundings
   const rooms = new Map<string, Room>()
   const timers = new Timers({
     clock,
@@ -36,7 +36,10 @@ export async function startGame(id: string, surroundings: Surroundings): Promise
       onOver: () => void release(),
     })
     rooms.set(roomId, room)
-    timers.every(STEP_MS, () => room.step(), { key: room })
+    const step = (): void => room.step()
+    timers.every(STEP_MS, () => (vitals === undefined ? step() : vitals.run('step', step)), {
+      key: room,
+    })
     return room
   }
 

@@ -3,6 +3,7 @@ import { World, type EntityData } from '@rts/ecs'
 import { Saver, type EntityStore, type Tracked } from '@rts/store'
 import type { Clock, Random } from '@rts/rpc'
 import type { Logger } from '../arena-node.ts'
+import type { Vitals } from '../vitals.ts'
 import { Avatar } from './avatar.ts'
 
 const TICK_MS = 250
@@ -15,6 +16,7 @@ export class Avatars {
   readonly #store: EntityStore
   readonly #clock: Clock
   readonly #logger: Logger
+  readonly #vitals: Vitals | undefined
   readonly #saver: Saver
   readonly #world: World
   readonly #tracked = new Map<string, Tracked>()
@@ -22,11 +24,18 @@ export class Avatars {
 
   constructor(
     store: EntityStore,
-    options: { clock: Clock; random: Random; logger: Logger; saveIntervalMs: number },
+    options: {
+      clock: Clock
+      random: Random
+      logger: Logger
+      saveIntervalMs: number
+      vitals?: Vitals
+    },
   ) {
     this.#store = store
     this.#clock = options.clock
     this.#logger = options.logger
+    this.#vitals = options.vitals
     this.#world = new World({ random: options.random })
     this.#saver = new Saver(store, {
       intervalMs: options.saveIntervalMs,
@@ -104,8 +113,14 @@ export class Avatars {
 
   #tick(): void {
     this.#cancelTick = this.#clock.setTimer(TICK_MS, () => {
-      this.#world.step(TICK_MS)
       this.#tick()
+      const step = (): void => this.#world.step(TICK_MS)
+      try {
+        if (this.#vitals === undefined) step()
+        else this.#vitals.run('step', step)
+      } catch (error) {
+        this.#logger.warn('a step of the avatars failed', { error })
+      }
     })
   }
 }

@@ -12,12 +12,13 @@ import { Matchmaker } from './matchmaker.ts'
 
 /** A lobby: avatars, chat, the leaderboard, and the way into a match. */
 export async function startLobby(id: string, surroundings: Surroundings): Promise<ArenaNode> {
-  const { config, clock, random, logger, store } = surroundings
+  const { config, clock, random, logger, store, vitals } = surroundings
   const avatars = new Avatars(store, {
     clock,
     random,
     logger,
     saveIntervalMs: config.store.saveIntervalMs,
+    ...(vitals !== undefined && { vitals }),
   })
   let sessions: PlayerSessions
   let parts: LobbyParts
