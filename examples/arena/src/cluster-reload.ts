@@ -1,4 +1,3 @@
-import { sep } from 'node:path'
 import {
   canary,
   type CanaryResult,
@@ -11,6 +10,7 @@ import { RpcNode, withCall } from '@rts/rpc'
 import { clusterKey } from '@rts/rpc/node'
 import { tcp } from '@rts/rpc/tcp'
 import type { ArenaConfig } from './config.ts'
+import { short } from './hot-code.ts'
 import { counted } from './status.ts'
 import type { NodeProcess } from './supervisor.ts'
 
@@ -154,9 +154,6 @@ const warningsOf = (summaries: readonly ReloadSummary[]): string[] =>
 
 const lost = (stuck: readonly string[]): string[] =>
   stuck.map((text) => `! still with the new code: ${short(text)}`)
-
-/** Files as seen from `src`. */
-const short = (text: string): string => text.replaceAll(import.meta.dirname + sep, '')
 
 const unique = (values: readonly string[]): string[] => [...new Set(values)]
 const list = (names: readonly string[]): string => names.toSorted().join(', ')

@@ -73,7 +73,7 @@ export async function cluster({
         },
         {
           key: 'r',
-          meaning: 'reload changed code',
+          meaning: 'reload the code',
           press: () => {
             if (reload.isRunning) return 'a reload is under way'
             void reload.run(tell).then(({ lines }) => lines.forEach(tell))

@@ -16,6 +16,7 @@ export class Dashboard {
   readonly #events: { readonly time: string; readonly text: string }[] = []
   readonly #reports: BotReport[] = []
   #drawn: readonly string[] = []
+  #isOver = false
 
   constructor(banner: () => string, keys: readonly (readonly [key: string, meaning: string])[]) {
     this.#banner = banner
@@ -23,6 +24,7 @@ export class Dashboard {
   }
 
   tell(text: string): void {
+    if (this.#isOver) return
     this.#events.push({ time: new Date().toTimeString().slice(0, 8), text })
     if (this.#events.length > MAX_EVENTS) this.#events.shift()
     this.draw()
@@ -50,6 +52,7 @@ export class Dashboard {
 
   /** What the bots saw, at the end. */
   summary(): void {
+    this.#isOver = true
     process.stdout.write('\n\n')
     for (const report of this.#reports) console.log(`${formatReport(report)}\n`)
   }

@@ -1,8 +1,8 @@
-import { basename } from 'node:path'
 import { watch, type ReloadReport, type Reloader } from '@rts/reload'
 import { Arena } from './arena.ts'
 import type { Logger } from './arena-node.ts'
 import type { ArenaConfig } from './config.ts'
+import { short } from './hot-code.ts'
 import { play } from './playground.ts'
 import { bold, columns, formatTable, portsOf } from './table.ts'
 
@@ -71,12 +71,12 @@ function describeReload({
   warnings,
   applyMs,
 }: ReloadReport): string[] {
-  if (!ok) return [`not reloaded, all as before: ${failure?.message ?? ''}`]
-  const names = files.map(({ file }) => basename(file))
+  if (!ok) return [`not reloaded, all as before: ${short(failure?.message ?? '')}`]
+  const names = files.map(({ file }) => short(file))
   const what = names.length > 3 ? `${names.length} files` : names.join(', ')
   return [
     `code ${version}: ${what} in ${applyMs.toFixed(1)} ms`,
-    ...warnings.map(({ file, line, message }) => `! ${basename(file)}:${line ?? 1} ${message}`),
+    ...warnings.map(({ file, line, message }) => `! ${short(file)}:${line ?? 1} ${message}`),
   ]
 }
 

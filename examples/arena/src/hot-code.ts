@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { join, sep } from 'node:path'
 import { createReloader, type Reloader } from '@rts/reload'
 
 const HOT_FOLDERS = ['game', 'lobby', 'shared']
@@ -9,3 +9,6 @@ export function makeHot(): Reloader {
   // Nothing of it is loaded yet.
   return createReloader({ roots, detectNative: false })
 }
+
+/** A text for people, with files as seen from here. */
+export const short = (text: string): string => text.replaceAll(import.meta.dirname + sep, '')

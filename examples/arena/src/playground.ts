@@ -79,7 +79,15 @@ async function playByKeys(playground: Playground, quit: AbortController): Promis
       namePrefix: `bot${runs.length + 1}`,
       signal: quit.signal,
     })
-    runs.push(run.then((report) => dashboard.finished(report)))
+    runs.push(
+      run.then(
+        (report) => dashboard.finished(report),
+        (error: unknown) => {
+          dashboard.bots -= BOTS_PER_KEY
+          dashboard.tell(`! no bots: ${error instanceof Error ? error.message : String(error)}`)
+        },
+      ),
+    )
   }
   const press = (key: string): void => {
     if (key === 'b') return addBots()

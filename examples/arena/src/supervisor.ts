@@ -137,7 +137,7 @@ export class Supervisor extends EventEmitter<{ changed: []; event: [text: string
     const said = isFailure && lastWords !== '' ? `: ${lastWords}` : ''
     this.#change(
       entry,
-      { state: 'down', pid: undefined, control: undefined },
+      { state: 'down', pid: undefined, control: undefined, status: '' },
       `${entry.id} ended (${how})${said}`,
     )
     await this.#revoke(entry.id)

@@ -16,6 +16,7 @@ import {
   type ModuleVersion,
   type NativeSide,
 } from './module-slot.ts'
+import { RewritingCache } from './rewriting-cache.ts'
 import { RewritingThread } from './rewriting-thread.ts'
 import { ModuleScope } from './scope.ts'
 import type * as Rewriter from './transform.ts'
@@ -47,6 +48,7 @@ export class Runner {
   readonly coldImporters: Map<string, Set<string>> = new Map()
   /** How long rewriting has taken in all. */
   transformMs = 0
+  readonly #cache = new RewritingCache()
   readonly #thread = new RewritingThread(backgroundClock)
   readonly #options: RunnerOptions
   readonly #roots: readonly string[]
@@ -109,7 +111,11 @@ export class Runner {
     const hash = this.hash(text)
     if (!this.isData(file)) {
       const started = this.#options.clock.now()
-      const code = this.rewriter().transform(file, text)
+      let code = this.#cache.read(file, text)
+      if (code === undefined) {
+        code = this.rewriter().transform(file, text)
+        this.#cache.write(file, text, code)
+      }
       this.transformMs += this.#options.clock.now() - started
       return { hash, code }
     }
