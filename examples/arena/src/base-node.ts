@@ -21,9 +21,8 @@ export function baseNode(
     logger,
   })
   registry.on('lease-live', ({ leaseId }) => surroundings.onLease?.(leaseId))
-  const isGameCode = role === 'game' || role === 'lobby'
-  const status = (): string =>
-    isGameCode && codeVersion !== undefined ? `${describe()}, code ${codeVersion()}` : describe()
+  const runsGame = role === 'game' || role === 'lobby'
+  const status = new Status(describe, runsGame ? codeVersion : undefined)
   return {
     id,
     role,
@@ -33,7 +32,7 @@ export function baseNode(
     cluster: clusterKey(config.clusterKey),
     ...(config.adminKey !== '' && { admin: clusterKey(config.adminKey) }),
     ...(vitals !== undefined && { interceptors: [vitals] }),
-    services: { status: new Status(status), ...(reload !== undefined && { reload }) },
+    services: { status, ...(reload !== undefined && { reload }) },
     clock,
     random,
     logger,

@@ -4,12 +4,14 @@ import { RpcNode, type ClusterAuth, type RpcPeer } from '@rts/rpc'
 import { clusterKey } from '@rts/rpc/node'
 import { tcp } from '@rts/rpc/tcp'
 import { EtcdProcess, eventually, serviceBinary } from '@rts/testing'
+import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { playWithBots } from '../bots/run.ts'
 import { ClusterReload } from '../src/cluster-reload.ts'
 import { loadConfig, type ArenaConfig } from '../src/config.ts'
 import { Supervisor } from '../src/supervisor.ts'
 import { ArenaCopy } from './arena-copy.ts'
+import { launchBrowser, newPage } from './page.ts'
 import { IdlePlayers } from './players.ts'
 
 const BOTS = 8
@@ -28,6 +30,9 @@ describe.skipIf(serviceBinary('etcd') === undefined)(
     let reload: ClusterReload
     let players: IdlePlayers
     let stopBots: () => Promise<void>
+    /** Where there is a browser: what its page says of the nodes. */
+    let page: Page | undefined
+    let pageErrors: readonly string[] = []
 
     beforeAll(async () => {
       arena = cleanUp.use(await ArenaCopy.make())
@@ -59,11 +64,27 @@ describe.skipIf(serviceBinary('etcd') === undefined)(
       }
       cleanUp.defer(() => quit.abort())
       players = cleanUp.use(await IdlePlayers.join(server, PLAYERS))
+      if (serviceBinary('chromium') === undefined) return
+      const browser = await launchBrowser()
+      cleanUp.defer(() => browser.close())
+      const opened = await newPage(browser, { viewport: { width: 1440, height: 900 } })
+      page = opened.page
+      pageErrors = opened.errors
+      await page.goto(server)
+      await page.getByRole('button', { name: 'Play as a guest' }).click()
+      await page.evaluate('window.sameDocument = true')
     }, 60_000)
     afterAll(() => cleanUp.disposeAsync())
 
     const codes = (): Record<string, number | undefined> =>
       Object.fromEntries(supervisor.nodes.map(({ id, code }) => [id, code]))
+    const pageSays = async (text: string): Promise<void> => {
+      if (page === undefined) return
+      const shown = page
+      await eventually(async () => expect(await shown.textContent('#nodes-count')).toBe(text))
+      expect(await shown.evaluate('window.sameDocument')).toBe(true)
+      expect(pageErrors).toEqual([])
+    }
     const bags = (): Promise<unknown[]> =>
       Promise.all(players.all.map(({ player }) => player.avatar.bag.list()))
     const everyBag = (bag: unknown): unknown[] => players.all.map(() => bag)
@@ -80,6 +101,7 @@ describe.skipIf(serviceBinary('etcd') === undefined)(
 
     test('an edit reaches all nodes that run the file, and nobody is disconnected', async () => {
       expect(await bags()).toEqual(everyBag(BAG))
+      await pageSays('6, code 1')
       arena.edit('lobby/bag.ts', '({ item, count }))', '({ item, count: count * 100 }))')
       const told: string[] = []
       const { outcome, reloaded, lines } = await reload.run((line) => told.push(line))
@@ -90,6 +112,7 @@ describe.skipIf(serviceBinary('etcd') === undefined)(
         /^game_1, game_2, lobby_1, lobby_2: new code, \S*bag\.ts, class Bag, in /,
       )
       await eventually(() => expect(codes()).toEqual(allAt(2)))
+      await pageSays('6, code 2')
       expect(await bags()).toEqual(everyBag(EDITED_BAG))
       await allPlay()
       expect((await reload.run()).outcome).toBe('nothing-changed')

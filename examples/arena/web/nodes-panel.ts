@@ -10,6 +10,8 @@ interface NodeRow {
   readonly role: string
   readonly state: string
   readonly detail: string
+  /** The version of the game's code that it runs. */
+  readonly code?: number
 }
 
 /** The live nodes of the cluster and what each says of its work. */
@@ -55,7 +57,7 @@ export class NodesPanel {
     const key = JSON.stringify(rows)
     if (key === this.#shown) return
     this.#shown = key
-    setText(this.#count, String(nodes.length))
+    setText(this.#count, summary(nodes))
     this.#list.replaceChildren(...rows.map(row))
   }
 
@@ -67,14 +69,21 @@ export class NodesPanel {
   }
 }
 
-function row({ id, role, state, detail }: NodeRow): HTMLElement {
+/** `5, code 2`; while a reload spreads, `5, code 1 and 2`. */
+function summary(nodes: readonly NodeRow[]): string {
+  const codes = [...new Set(nodes.flatMap(({ code }) => (code === undefined ? [] : [code])))]
+  if (codes.length === 0) return String(nodes.length)
+  return `${nodes.length}, code ${codes.sort((a, b) => a - b).join(' and ')}`
+}
+
+function row({ id, role, state, detail, code }: NodeRow): HTMLElement {
   const item = make(
     'li',
     '',
     make('i', 'dot'),
     make('b', 'name', id),
     make('span', 'state', state === 'ready' ? role : state),
-    make('span', 'detail', detail),
+    make('span', 'detail', code === undefined ? detail : `${detail}, code ${code}`),
   )
   item.dataset['state'] = state
   return item

@@ -69,14 +69,18 @@ export async function startHttp(
 }
 
 /** A node as the page shows it, with its own word of how it is doing. */
-async function look(node: ClusterNode, record: NodeRecord): Promise<Record<string, string>> {
+async function look(
+  node: ClusterNode,
+  record: NodeRecord,
+): Promise<Record<string, string | number | undefined>> {
   const { id, role, state } = record
   const url = serverUrl(record)
   try {
     if (url === undefined) return { id, role, state, detail: '' }
     const status = node.rpc.at<typeof Status>(url, 'status')
-    const detail = await withCall(status, { timeoutMs: STATUS_TIMEOUT_MS }).describe()
-    return { id, role, state, detail }
+    const quick = withCall(status, { timeoutMs: STATUS_TIMEOUT_MS })
+    const [detail, code] = await Promise.all([quick.describe(), quick.code()])
+    return { id, role, state, detail, code }
   } catch {
     return { id, role, state: 'silent', detail: '' }
   }
