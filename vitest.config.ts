@@ -23,9 +23,16 @@ const SLOW = [
 ]
 
 /** These hold bounds of milliseconds under load: one file at a time, so that none disturbs another. */
-const MEASURED = ['bots', 'browser', 'cluster', 'game-crash', 'program', 'reload'].map(
-  (name) => `examples/arena/test/${name}.test.ts`,
-)
+const MEASURED = [
+  'bots',
+  'browser',
+  'cluster',
+  'cluster-reload',
+  'game-crash',
+  'program',
+  'reload',
+  'reload-page',
+].map((name) => `examples/arena/test/${name}.test.ts`)
 
 class SlowFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

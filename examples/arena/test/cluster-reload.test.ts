@@ -11,6 +11,7 @@ import { ClusterReload } from '../src/cluster-reload.ts'
 import { loadConfig, type ArenaConfig } from '../src/config.ts'
 import { Supervisor } from '../src/supervisor.ts'
 import { ArenaCopy } from './arena-copy.ts'
+import { LINES } from './lines.ts'
 import { launchBrowser, newPage } from './page.ts'
 import { IdlePlayers } from './players.ts'
 
@@ -63,7 +64,7 @@ describe.skipIf(serviceBinary('etcd') === undefined)(
         expect(report.counters['resumes'] ?? 0).toBe(0)
       }
       cleanUp.defer(() => quit.abort())
-      players = cleanUp.use(await IdlePlayers.join(server, PLAYERS))
+      players = cleanUp.use(await IdlePlayers.join(server, PLAYERS, LINES))
       if (serviceBinary('chromium') === undefined) return
       const browser = await launchBrowser()
       cleanUp.defer(() => browser.close())
