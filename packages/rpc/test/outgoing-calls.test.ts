@@ -1,6 +1,6 @@
 import { SteppedClock } from '@rts/testing'
 import { expect, test } from 'vitest'
-import { notify, RpcError, RpcNode, settle, withCall, type RpcTable } from '../src/index.ts'
+import { CLOSE, notify, RpcError, RpcNode, settle, withCall, type RpcTable } from '../src/index.ts'
 import { FakeLink, SimCluster, unhex } from './support.ts'
 
 interface Sample {
@@ -236,6 +236,34 @@ test('after a thousand routes the next ones are spelled out, and still arrive', 
   })
   const results = await cluster.result(Promise.all(remotes.map((remote) => remote.at())))
   expect(results).toEqual(remotes.map((_, i) => i))
+})
+
+test('each link has route numbers of its own: a new one begins anew, in both directions', () => {
+  const node = new RpcNode({ id: 'n', clock: new SteppedClock(), trustLoopback: true })
+  node.expose('s', { ask: () => 7 }, { ask: 'server' })
+  for (let link = 0; link < 2; link++) {
+    const fake = new FakeLink()
+    const peer = node.attach(fake, { trust: 'server' })
+    const remote = peer.service('s') as unknown as Record<string, () => Promise<unknown>>
+    void settle(remote['one']!())
+    void settle(remote['two']!())
+    void settle(remote['one']!())
+    expect(fake.takeHex().map((frame) => frame.slice(0, 5))).toEqual([
+      '05 00',
+      '06 01',
+      '05 01',
+      '06 02',
+      '06 03',
+    ])
+    // Before it is announced here a number means nothing, whatever it meant on another link.
+    const early = new FakeLink()
+    node.attach(early, { trust: 'server' })
+    early.onMessage(unhex('06 01 00 00 00 00 00 90'))
+    expect(early.closed?.code).toBe(CLOSE.protocol)
+    fake.onMessage(unhex('05 00 01 73 03 61 73 6b'))
+    fake.onMessage(unhex('06 09 00 00 00 00 00 90'))
+    expect(fake.takeHex()).toEqual(['08 09 00 00 00 07'])
+  }
 })
 
 test('a nonsense timeout is a RangeError', async () => {

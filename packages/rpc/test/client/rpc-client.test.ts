@@ -374,6 +374,35 @@ describe.each(['RpcNode', 'RpcClient'])('%s as a player', (kind) => {
 })
 
 describe('RpcClient', () => {
+  test('announces its routes anew on each link, and believes no number of the link before', async () => {
+    const world = new SimCluster()
+    const client = new RpcClient({ clock: world.clock })
+    client.expose('hud', new Hud())
+    const destination = client.destination('game')
+    const game = destination.service<typeof Shop>('shop')
+    const [before, after] = [new FakeLink(), new FakeLink()]
+    const call = async (link: FakeLink): Promise<string[]> => {
+      void settle(game.buy('hat'))
+      void settle(game.echo(1))
+      await world.clock.advance(1)
+      return link.takeHex().map((frame) => frame.slice(0, 5))
+    }
+    destination.attach(before)
+    // route 0, call, route 1, call
+    expect(await call(before)).toEqual(['05 00', '06 01', '05 01', '06 02'])
+    expect(await call(before)).toEqual(['06 03', '06 04'])
+    // The server numbers one of its own: "hud", "ask".
+    before.onMessage(unhex('05 00 03 68 75 64 03 61 73 6b'))
+    before.onMessage(unhex('06 01 00 00 00 00 00 91 a1 61'))
+    expect(before.takeHex().map((frame) => frame.slice(0, 2))).toEqual(['08'])
+    before.onClose(4001, 'unbound')
+    destination.attach(after)
+    expect(await call(after)).toEqual(['05 00', '06 05', '05 01', '06 06'])
+    // The number was of the link before: here nobody has said what it means.
+    after.onMessage(unhex('06 02 00 00 00 00 00 91 a1 61'))
+    expect(after.closed?.code).toBe(4400)
+  })
+
   test('refuses remotes and streams as arguments with a code, before anything leaves', async () => {
     const { world, server, shop } = await ends('RpcClient')
     server.expose('shop', new Shop())
