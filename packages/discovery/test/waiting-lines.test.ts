@@ -95,6 +95,43 @@ describe('a line for a lock', () => {
     await world.stop()
   })
 
+  it('goes on when the holder and those next in line die or stand still, and wakes nobody too early', async () => {
+    const world = new World()
+    const nodes = Array.from({ length: 6 }, () => world.node())
+    const held = await world.run(nodes[0]!.registry.lock('l'))
+    const turns: { at: number; by: number; fence: number }[] = []
+    for (const [i, { registry }] of nodes.slice(1).entries()) {
+      registry
+        .lock('l', { timeoutMs: Infinity })
+        .then((lock) => turns.push({ at: world.clock.now(), by: i + 1, fence: lock.fence }))
+        .catch(() => {})
+      await world.clock.advance(10)
+    }
+    // Nothing is heard any more of the holder, of the next one, and of the fourth.
+    const diedAt = world.clock.now()
+    for (const i of [0, 1, 4]) nodes[i]!.link.setFault('hang')
+    await world.clock.advance(2500)
+    expect([held.signal.aborted, turns]).toEqual([false, []])
+    await world.clock.advance(5000)
+    expect(turns.map(({ by }) => by)).toEqual([2])
+    expect(turns[0]!.fence).toBeGreaterThan(held.fence)
+    expect(turns[0]!.at - diedAt).toBeGreaterThan(2500)
+    expect(turns[0]!.at - diedAt).toBeLessThan(4000)
+    expect(held.heldUntil).toBe(0)
+    // The one that holds it dies too, and one that stood still is heard again: it is at the end of the line.
+    nodes[2]!.link.setFault('hang')
+    for (const i of [1, 4]) nodes[i]!.link.setFault(undefined)
+    await world.clock.advance(6000)
+    expect(turns.map(({ by }) => by)).toEqual([2, 3])
+    await world.run(nodes[3]!.registry.stop())
+    await world.clock.advance(1000)
+    expect(turns.map(({ by }) => by)).toEqual([2, 3, 5])
+    const fences = turns.map(({ fence }) => fence)
+    expect(fences).toEqual(fences.toSorted((a, b) => a - b))
+    for (const { link } of nodes) link.setFault(undefined)
+    await world.stop()
+  })
+
   it('leaves nothing behind when the write of a place is done and not answered', async () => {
     const world = new World()
     const { registry, link } = world.node()
