@@ -176,7 +176,10 @@ export class PlannedCalls {
     if (type.rpc !== plan.rpc || type.components !== plan.components) return false
     const { mailbox } = exposed
     if (mailbox !== undefined && !mailbox.isIdle) return false
-    for (let i = 0; i < args.length; i++) if (isStream(args[i])) return false
+    for (let i = 0; i < args.length; i++) {
+      const arg = args[i]
+      if (typeof arg === 'object' && isStream(arg)) return false
+    }
     return plan.entityId === undefined
       ? host.services.get(plan.route.service) === exposed
       : host.entities.get(plan.entityId) === exposed
