@@ -45,6 +45,7 @@ export function arenaScenario(options: ScenarioOptions): Scenario {
       bot.check(bot.signal.aborted, `the connection closed: ${reason}`),
     )
     try {
+      await bot.measure('connect', () => client.connect())
       const welcome = await bot.measure('enter the lobby', () => player.start())
       const potions = welcome.items.find(({ item }) => item === 'potion')?.count ?? 0
       if (potions > 0) {

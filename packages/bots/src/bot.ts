@@ -12,6 +12,7 @@ export class Bot {
   readonly random: () => number
   readonly #clock: Clock
   readonly #recorder: Recorder
+  readonly #underWay: string[] = []
 
   constructor(
     index: number,
@@ -44,9 +45,19 @@ export class Bot {
   /** Runs `work` and records how long it took; a failure is not recorded, and goes on to the caller. */
   async measure<T>(latency: string, work: () => Promise<T>): Promise<T> {
     const began = this.#clock.now()
-    const result = await work()
-    this.#recorder.record(latency, this.#clock.now() - began)
-    return result
+    this.#underWay.push(latency)
+    try {
+      const result = await work()
+      this.#recorder.record(latency, this.#clock.now() - began)
+      return result
+    } finally {
+      this.#underWay.splice(this.#underWay.indexOf(latency), 1)
+    }
+  }
+
+  /** What is being measured now. */
+  get underWay(): readonly string[] {
+    return this.#underWay
   }
 
   count(counter: string, by = 1): void {

@@ -57,7 +57,7 @@ export async function runBots(options: RunBotsOptions): Promise<BotReport> {
     })
     await bot.sleep((rampMs * index) / count)
     try {
-      await endsInTime(scenario(bot), end.signal, graceMs, clock)
+      await endsInTime(bot, scenario(bot), graceMs, clock)
       finished += 1
     } catch (error) {
       failed += 1
@@ -78,18 +78,17 @@ export async function runBots(options: RunBotsOptions): Promise<BotReport> {
   }
 }
 
-/** Rejects when `work` has not ended `graceMs` after the signal fired. */
-function endsInTime(
-  work: Promise<void>,
-  signal: AbortSignal,
-  graceMs: number,
-  clock: Clock,
-): Promise<void> {
+/** Rejects when `work` has not ended `graceMs` after the bot's signal fired. */
+function endsInTime(bot: Bot, work: Promise<void>, graceMs: number, clock: Clock): Promise<void> {
+  const { signal } = bot
   return new Promise((resolve, reject) => {
     let cancel = (): void => {}
     const onEnd = (): void => {
       cancel = clock.setTimer(graceMs, () => {
-        reject(new Error(`the scenario did not return within ${graceMs} ms of the end`))
+        const at = bot.underWay.map((name) => ` at "${name}"`).join(' and')
+        reject(
+          new Error(`the scenario did not return within ${graceMs} ms of the end${at && `:${at}`}`),
+        )
       })
     }
     const settle = (): void => {

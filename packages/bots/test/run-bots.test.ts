@@ -48,17 +48,20 @@ test('a scenario that throws fails its bot and no other, and is told by code', a
 
 test('the end of the run aborts the signal, and a scenario that does not heed it fails', async () => {
   const report = await run({
-    count: 2,
+    count: 3,
     durationMs: 2000,
     graceMs: 300,
     scenario: (bot) =>
       bot.index === 0
         ? new Promise(() => {})
-        : new Promise((resolve) => bot.signal.addEventListener('abort', () => resolve())),
+        : bot.index === 1
+          ? bot.measure('log in', () => bot.measure('connect', () => new Promise(() => {})))
+          : new Promise((resolve) => bot.signal.addEventListener('abort', () => resolve())),
   })
-  expect(report).toMatchObject({ finished: 1, failed: 1 })
+  expect(report).toMatchObject({ finished: 1, failed: 2 })
   expect(Object.keys(report.errors)).toEqual([
     'the scenario did not return within 300 ms of the end',
+    'the scenario did not return within 300 ms of the end: at "log in" and at "connect"',
   ])
 })
 
