@@ -14,10 +14,10 @@ export interface Line {
   transport(): Transport
 }
 
-export const TCP: Line = { name: 'TCP', scheme: 'tcp', extraMs: 0, transport: () => tcp() }
+const TCP: Line = { name: 'TCP', scheme: 'tcp', extraMs: 0, transport: () => tcp() }
 
 let seed = 0
-export const LOSSY_KCP: Line = {
+const LOSSY_KCP: Line = {
   name: 'KCP with 10 % of all datagrams lost',
   scheme: 'kcp',
   extraMs: 2000,
