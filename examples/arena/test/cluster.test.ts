@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { EtcdProcess, scratchFolder, serviceBinary } from '@rts/testing'
+import { EtcdProcess, eventually, scratchFolder, serviceBinary } from '@rts/testing'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { loadConfig } from '../src/config.ts'
@@ -114,9 +114,12 @@ describe.skipIf(serviceBinary('etcd') === undefined)(
       using players = await IdlePlayers.join(loginUrl, PLAYERS, LINES)
       supervisor.kill('lobby_1')
       await sleep(1500)
-      await players.play(1000)
+      await players.play(5000)
       const { all } = players
-      expect(Math.max(...all.map(({ stateAt }) => performance.now() - stateAt))).toBeLessThan(500)
+      await eventually(() => {
+        const ages = all.map(({ stateAt }) => performance.now() - stateAt)
+        expect(Math.max(...ages)).toBeLessThan(500)
+      })
       expect(players.sum('interruptions') + players.sum('lost') + players.sum('closed')).toBe(0)
       await pagePlays()
       await ready()
@@ -129,14 +132,18 @@ describe.skipIf(serviceBinary('etcd') === undefined)(
       using players = await IdlePlayers.join(loginUrl, PLAYERS, LINES)
       etcd.kill()
       const until = performance.now() + ETCD_AWAY_MS
+      const tookMs: number[] = []
       while (performance.now() < until) {
-        await players.play(1000)
+        tookMs.push(await players.play(5000))
         await Promise.all(players.all.map(({ player }) => player.desk.enter()))
         await sleep(1000)
       }
       await etcd.restart()
       await sleep(3000)
-      await players.play(1000)
+      tookMs.push(await players.play(5000))
+      console.log(`without etcd all play after ${tookMs.map(Math.round).join(', ')} ms`)
+      // One of them may be a moment in which the machine was busy; what etcd does to the game would be in most.
+      expect(tookMs.toSorted((a, b) => a - b)[Math.floor(tookMs.length / 2)]).toBeLessThan(1500)
       expect(players.sum('interruptions') + players.sum('lost') + players.sum('closed')).toBe(0)
       await pagePlays()
       // New players come in again as well.
