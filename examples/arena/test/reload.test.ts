@@ -24,5 +24,8 @@ test('20 bots play while the game is reloaded 200 times, every tenth edit broken
   })
   expect(measured['longestMs']).toBeLessThanOrEqual(50)
   expect(measured['tickP99Ms']).toBeLessThanOrEqual(50)
-  expect(measured['growth']).toBeLessThanOrEqual(64 * 1024)
+  // A version of a module that is kept by mistake is 10 KB and more.
+  expect(measured['quietGrowth']).toBeLessThanOrEqual(4 * 1024)
+  // While bots play, old code is not collected at once, and they leave something behind themselves.
+  expect(measured['growth']).toBeLessThanOrEqual(48 * 1024)
 })
