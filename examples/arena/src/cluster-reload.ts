@@ -46,7 +46,7 @@ export class ClusterReload {
     this.#rpc = new RpcNode({
       id: 'supervisor',
       transports: [tcp()],
-      admin: clusterKey(config.adminKey),
+      ...(config.adminKey !== '' && { admin: clusterKey(config.adminKey) }),
       defaultTimeoutMs: RELOAD_TIMEOUT_MS,
     })
   }
@@ -65,13 +65,11 @@ export class ClusterReload {
   }
 
   async #run(tell: (line: string) => void): Promise<ClusterReloadResult> {
+    if (this.#config.adminKey === '')
+      return refused('the configuration has no adminKey: nobody may reload')
     const all = await this.#reachable()
     const concerned = all.filter(({ files }) => files > 0)
-    if (concerned.length === 0) {
-      const reason = 'no node can be reached that runs code of the game'
-      const nothing = { outcome: 'refused', reloaded: [], stuck: [], summaries: new Map() } as const
-      return { ...nothing, reason, lines: [reason] }
-    }
+    if (concerned.length === 0) return refused('no node can be reached that runs code of the game')
     const byWork = concerned.toSorted((a, b) => b.calls - a.calls)
     const roles = [...new Set(concerned.map(({ role }) => role))].sort()
     const first = roles.map((role) => byWork.find((node) => node.role === role)!.id)
@@ -115,6 +113,15 @@ export class ClusterReload {
     }
   }
 }
+
+const refused = (reason: string): ClusterReloadResult => ({
+  outcome: 'refused',
+  reloaded: [],
+  stuck: [],
+  summaries: new Map(),
+  reason,
+  lines: [reason],
+})
 
 function describe(result: CanaryResult, nodes: readonly RunningNode[]): string[] {
   const { outcome, reason, stuck, reloaded, summaries } = result

@@ -1,18 +1,24 @@
+import { watch as watchFolder } from 'node:fs'
 import { join } from 'node:path'
 import { findEtcd } from '@rts/testing'
 import { ClusterReload } from './cluster-reload.ts'
 import type { ArenaConfig, NodeEntry } from './config.ts'
+import { HOT_FOLDERS } from './hot-code.ts'
 import { play } from './playground.ts'
 import { Supervisor } from './supervisor.ts'
 import { bold, columns, formatTable, portsOf } from './table.ts'
 
 const MARGIN = '  '
+/** An editor may write a file in several steps. */
+const QUIET_MS = 100
 
 export interface ClusterOptions {
   readonly config: ArenaConfig
   readonly logFolder: string
   readonly seconds: number
   readonly bots: number
+  /** Reload on save, too. */
+  readonly watch: boolean
 }
 
 /** The arena as a process for each node, on a real etcd; returns the exit code. */
@@ -21,6 +27,7 @@ export async function cluster({
   logFolder,
   seconds,
   bots,
+  watch,
 }: ClusterOptions): Promise<number> {
   const etcd = await findEtcd({ onProgress: (line) => console.log(line) })
   if (etcd === undefined) {
@@ -37,6 +44,10 @@ export async function cluster({
   const loginUrl = (): string =>
     supervisor.nodes.find(({ role }) => role === 'http')?.addresses[0] ?? ''
   let tell: (event: string) => void = () => {}
+  const reloadAll = (): void => {
+    void reload.run(tell).then(({ lines }) => lines.forEach(tell))
+  }
+  const stopWatching = watch ? onSave(reloadAll) : undefined
   let chosen = config.processes.nodes[0]?.id ?? ''
   const digits = config.processes.nodes.map((_node, index) => String(index + 1))
   try {
@@ -76,8 +87,7 @@ export async function cluster({
           meaning: 'reload the code',
           press: () => {
             if (reload.isRunning) return 'a reload is under way'
-            void reload.run(tell).then(({ lines }) => lines.forEach(tell))
-            return undefined
+            return void reloadAll()
           },
         },
       ],
@@ -89,9 +99,25 @@ export async function cluster({
       bots,
     })
   } finally {
+    stopWatching?.()
     await reload.stop()
     await supervisor.stop()
     await etcd.stop()
+  }
+}
+
+/** Calls when files of the game have been saved and nothing follows for a moment. Returns the stop. */
+function onSave(saved: () => void): () => void {
+  let soon: NodeJS.Timeout | undefined
+  const watchers = HOT_FOLDERS.map((folder) =>
+    watchFolder(folder, { persistent: false }, () => {
+      clearTimeout(soon)
+      soon = setTimeout(saved, QUIET_MS)
+    }),
+  )
+  return () => {
+    clearTimeout(soon)
+    for (const watcher of watchers) watcher.close()
   }
 }
 

@@ -1,13 +1,15 @@
 import { join, sep } from 'node:path'
 import { createReloader, type Reloader } from '@rts/reload'
 
-const HOT_FOLDERS = ['game', 'lobby', 'shared']
+/** What players play: it can be changed while they do. */
+export const HOT_FOLDERS: readonly string[] = ['game', 'lobby', 'shared'].map((folder) =>
+  join(import.meta.dirname, folder),
+)
 
 /** Makes the logic of the game hot: it can be changed while people play. Call it before that code is loaded. */
 export function makeHot(): Reloader {
-  const roots = HOT_FOLDERS.map((folder) => join(import.meta.dirname, folder))
   // Nothing of it is loaded yet.
-  return createReloader({ roots, detectNative: false })
+  return createReloader({ roots: HOT_FOLDERS, detectNative: false })
 }
 
 /** A text for people, with files as seen from here. */

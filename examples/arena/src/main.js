@@ -1,6 +1,6 @@
 // The arena's programs:
 //   main.js demo [--seconds 10] [--bots 10]     everything in this process, nothing else needed
-//   main.js cluster [--seconds 10] [--bots 10]  a process for each node, on a real etcd, watched and restarted
+//   main.js cluster [--seconds 10] [--bots 10] [--watch]  a process for each node, on a real etcd, watched and restarted
 //   main.js --role game --id game_1             one node as this process, on the etcd of the configuration
 import { enableCompileCache } from 'node:module'
 

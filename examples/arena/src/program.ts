@@ -23,6 +23,8 @@ const { values, positionals } = parseArgs({
     'code-version': { type: 'string', default: '1' },
     /** Instead of the length of a match in the configuration. */
     'match-seconds': { type: 'string' },
+    /** The cluster reloads on save, as the demo does. */
+    watch: { type: 'boolean', default: false },
     seconds: { type: 'string', default: '10' },
     bots: { type: 'string', default: '10' },
   },
@@ -43,7 +45,7 @@ export async function run(): Promise<number> {
     }
     case 'cluster': {
       const { cluster } = await import('./cluster.ts')
-      return cluster(shared)
+      return cluster({ ...shared, watch: values.watch })
     }
     default:
       throw new RangeError('say what to start: "demo", "cluster", or --role and --id')
