@@ -1,5 +1,4 @@
 import { AckList } from './ack-list.ts'
-import { CongestionWindow } from './congestion.ts'
 import {
   IKCP_ASK_SEND,
   IKCP_ASK_TELL,
@@ -8,8 +7,6 @@ import {
   IKCP_CMD_WASK,
   IKCP_CMD_WINS,
   IKCP_OVERHEAD,
-  IKCP_PROBE_LIMIT,
-  IKCP_RTO_MAX,
   IKCP_WND_RCV,
   MAX_DATAGRAM_BYTES,
   MAX_FRAGMENTS,
@@ -19,23 +16,12 @@ import { DatagramWriter, type KcpOutput } from './datagram-writer.ts'
 import { checkOption, checkOptions, type KcpOptions } from './options.ts'
 import { ReceiveBuffer } from './receive-buffer.ts'
 import { fragmentsOf, queueCut, recut } from './recut.ts'
-import { RtoEstimator } from './rto.ts'
 import { type Packet, SegmentPool } from './segment-pool.ts'
-import {
-  ACKED,
-  FASTACK,
-  FRG,
-  LENGTH,
-  OFFSET,
-  RECORD_BITS,
-  RESENDTS,
-  RTO,
-  SendBuffer,
-  TS,
-  XMIT,
-} from './send-buffer.ts'
+import { Sender } from './sender.ts'
+import type { SendBuffer } from './send-buffer.ts'
 import { serialDiff } from './serial.ts'
 import { emptyStats, type KcpStats } from './stats.ts'
+import { WindowProbe } from './window-probe.ts'
 
 export type { KcpOutput } from './datagram-writer.ts'
 export type { KcpStats } from './stats.ts'
@@ -50,48 +36,24 @@ export class Kcp {
   readonly #conv: number
   readonly #writer: DatagramWriter
   readonly #pool: SegmentPool
+  readonly #sender: Sender
+  /** The sender's. */
   readonly #snd: SendBuffer
   readonly #rcv: ReceiveBuffer
   readonly #acks: AckList = new AckList()
-  readonly #rto: RtoEstimator = new RtoEstimator()
-  readonly #congestion: CongestionWindow
+  readonly #probe: WindowProbe
   readonly #headroom: number
   readonly #tailroom: number
-  /** Round trips are read from what was sent since. */
-  #rttFromMs: number
   readonly #maxWaitSnd: number
-  readonly #deadLinkMs: number
-  readonly #deadLink: number
-  readonly #probeInitMs: number
   readonly #ackAll: boolean
   /** How much later than the one before the `ts` of an acknowledgement is to be, to count. */
   readonly #laterMs: 0 | 1
   #mtu: number
   #mss: number
   #stream: boolean
-  #nodelay = 0
-  #interval = 100
-  #resend = 0
-  #fastlimit: number
-  #nc = false
-  #sndWnd: number
   #rcvWnd: number
-  #rmtWnd: number = IKCP_WND_RCV
   #peerWnd: number
   #peerWndKnown: boolean
-  #probe = 0
-  #probeWait = 0
-  #tsProbe = 0
-  /** The earliest resend time of what is in flight, or earlier. */
-  #nextResend = 0
-  /** Something in flight is due before its timeout, as it has enough later acknowledgements. */
-  #fastDue = false
-  /** The same, at the next flush whenever that is: the original keeps the count of a segment over its timeout. */
-  #fastLater = false
-  /** The fragment number of the newest numbered segment: above 0, a message is partly on its way. */
-  #lastFrg = 0
-  #progressMs = 0
-  #resendsInVain = 0
   #state: 0 | -1 | -2 = 0
   #busy = false
 
@@ -107,21 +69,16 @@ export class Kcp {
     this.#headroom = options.headroomBytes ?? 0
     this.#tailroom = options.tailroomBytes ?? 0
     this.#pool = options.pool ?? new SegmentPool()
-    const initialSn = (options.initialSn ?? 0) | 0
-    this.#snd = new SendBuffer(this.#pool, initialSn, this.#headroom + this.#mtu + this.#tailroom)
-    this.#rcv = new ReceiveBuffer(this.#pool, initialSn)
-    this.#congestion = new CongestionWindow(this.#mss)
-    this.#rttFromMs = (options.nowMs ?? 0) | 0
+    const outputBytes = this.#headroom + this.#mtu + this.#tailroom
+    this.#sender = new Sender(this.#pool, options, outputBytes, this.#mss, this.stats)
+    this.#snd = this.#sender.buffer
+    this.#rcv = new ReceiveBuffer(this.#pool, (options.initialSn ?? 0) | 0)
+    this.#probe = new WindowProbe(options.probeInitMs ?? 500)
     this.#stream = options.stream ?? false
-    this.#fastlimit = options.fastlimit ?? 5
-    this.#sndWnd = options.sndWnd ?? 32
     this.#rcvWnd = options.rcvWnd ?? IKCP_WND_RCV
     this.#peerWnd = options.peerRcvWnd ?? IKCP_WND_RCV
     this.#peerWndKnown = options.peerRcvWnd !== undefined
     this.#maxWaitSnd = options.maxWaitSnd ?? 16_384
-    this.#deadLinkMs = options.deadLinkMs ?? 30_000
-    this.#deadLink = options.deadLink ?? 4
-    this.#probeInitMs = options.probeInitMs ?? 500
     this.#ackAll = options.ackAll ?? false
     this.#laterMs = options.laterTicksOnly === true ? 1 : 0
     this.setNoDelay(options.nodelay ?? 0, options.interval ?? 100, options.resend ?? 0, options.nc)
@@ -147,29 +104,29 @@ export class Kcp {
     return this.#rcv.nxt >>> 0
   }
   get sndWnd(): number {
-    return this.#sndWnd
+    return this.#sender.sndWnd
   }
   get rcvWnd(): number {
     return this.#rcvWnd
   }
   /** The peer's free window as it last said. */
   get rmtWnd(): number {
-    return this.#rmtWnd
+    return this.#sender.rmtWnd
   }
   get cwnd(): number {
-    return this.#congestion.cwnd
+    return this.#sender.congestion.cwnd
   }
   get ssthresh(): number {
-    return this.#congestion.ssthresh
+    return this.#sender.congestion.ssthresh
   }
   get rxSrtt(): number {
-    return this.#rto.rxSrtt
+    return this.#sender.rto.rxSrtt
   }
   get rxRttvar(): number {
-    return this.#rto.rxRttvar
+    return this.#sender.rto.rxRttvar
   }
   get rxRto(): number {
-    return this.#rto.rxRto
+    return this.#sender.rto.rxRto
   }
   get stream(): boolean {
     return this.#stream
@@ -245,7 +202,7 @@ export class Kcp {
         end = rcv.take(target, end)
     }
     rcv.advance(this.#rcvWnd)
-    if (wasFull && rcv.queued < this.#rcvWnd) this.#probe |= IKCP_ASK_TELL
+    if (wasFull && rcv.queued < this.#rcvWnd) this.#probe.tell()
     return end - offset
   }
 
@@ -292,7 +249,7 @@ export class Kcp {
       isDone = true
     } finally {
       // When output() throws, segments already numbered wait for the next flush.
-      if (!isDone) this.#fastDue = true
+      if (!isDone) this.#sender.fastDue = true
       this.#busy = false
       this.#snd.giveBack()
     }
@@ -305,41 +262,29 @@ export class Kcp {
   nextDeadline(nowMs: number): number {
     if (this.#state !== 0) return Infinity
     const now = nowMs | 0
-    const snd = this.#snd
-    const isWindowClosed = this.#rmtWnd === 0
-    if (
-      this.#acks.count > 0 ||
-      this.#probe !== 0 ||
-      this.#fastDue ||
-      (isWindowClosed && this.#probeWait === 0) ||
-      (snd.nxt !== snd.end && snd.inFlight < this.#window())
-    )
-      return nowMs
-    let wait = Infinity
-    if (snd.una !== snd.nxt) {
-      wait = serialDiff(this.#nextResend, now)
-      if (this.#deadLinkMs > 0 && this.#resendsInVain >= this.#deadLink)
-        wait = Math.min(wait, serialDiff((this.#progressMs + this.#deadLinkMs) | 0, now))
-    }
-    if (isWindowClosed) wait = Math.min(wait, serialDiff(this.#tsProbe, now))
+    const sender = this.#sender
+    if (this.#acks.count > 0 || this.#probe.pending !== 0 || sender.isDue) return nowMs
+    let wait = sender.wait(now)
+    if (sender.rmtWnd === 0) wait = Math.min(wait, this.#probe.wait(now))
     // Time is whole milliseconds in here: a wait counts from the start of the current one.
     return wait <= 0 ? nowMs : Math.floor(nowMs) + wait
   }
 
   /** As `ikcp_nodelay`; what is left out, or negative, stays. */
   setNoDelay(nodelay: number, interval = -1, resend = -1, nc?: boolean): void {
+    const sender = this.#sender
     if (nodelay >= 0) {
-      this.#nodelay = checkOption('nodelay', nodelay)
-      this.#rto.setNoDelay(nodelay)
+      sender.nodelay = checkOption('nodelay', nodelay)
+      sender.rto.setNoDelay(nodelay)
     }
-    if (interval >= 0) this.#interval = checkOption('interval', interval)
-    if (resend >= 0) this.#resend = checkOption('resend', resend)
-    if (nc !== undefined) this.#nc = nc
+    if (interval >= 0) sender.interval = checkOption('interval', interval)
+    if (resend >= 0) sender.resend = checkOption('resend', resend)
+    if (nc !== undefined) sender.nc = nc
   }
 
   /** As `ikcp_wndsize`; 0 leaves a window as it is. Both ends keep what they hold when a window gets smaller. */
   setWindowSize(sndWnd: number, rcvWnd = 0): void {
-    if (sndWnd !== 0) this.#sndWnd = checkOption('sndWnd', sndWnd)
+    if (sndWnd !== 0) this.#sender.sndWnd = checkOption('sndWnd', sndWnd)
     if (rcvWnd === 0) return
     this.#rcvWnd = checkOption('rcvWnd', rcvWnd)
     this.#rcv.advance(rcvWnd)
@@ -361,7 +306,7 @@ export class Kcp {
     this.#enter()
     checkOption('mtu', mtu)
     const mss = mtu - IKCP_OVERHEAD
-    const isCutInMessage = this.#lastFrg > 0
+    const isCutInMessage = this.#sender.lastFrg > 0
     if (
       mss < this.#mss &&
       !recut(this.#snd, mss, this.#stream, isCutInMessage, this.#maxFragments())
@@ -384,9 +329,7 @@ export class Kcp {
    * @see RFC 9000, section 9.4.
    */
   resetPath(nowMs: number): void {
-    this.#rttFromMs = nowMs | 0
-    this.#rto.reset()
-    this.#congestion.reset(this.#mss)
+    this.#sender.resetPath(nowMs | 0, this.#mss)
   }
 
   /** Ends the conversation and gives all its memory back. */
@@ -406,12 +349,6 @@ export class Kcp {
     return Math.max(1, Math.min(MAX_FRAGMENTS, this.#peerWnd) - 1)
   }
 
-  /** How many segments may be in flight. */
-  #window(): number {
-    const window = Math.min(this.#sndWnd, this.#rmtWnd)
-    return this.#nc ? window : Math.min(window, this.#congestion.cwnd)
-  }
-
   #validate(view: DataView, start: number, end: number): number {
     const { nxt } = this.#snd
     for (let at = start; end - at >= IKCP_OVERHEAD;) {
@@ -429,6 +366,7 @@ export class Kcp {
 
   #apply(packet: Packet, end: number, now: number, recovered: boolean): void {
     const { view } = packet
+    const sender = this.#sender
     const snd = this.#snd
     const unaBefore = snd.una
     let hasProgress = false
@@ -444,17 +382,17 @@ export class Kcp {
       const command = head & 0xff
       const wnd = head >>> 16
       if (!recovered) {
-        this.#rmtWnd = wnd
+        sender.rmtWnd = wnd
         if (wnd > largestWnd) largestWnd = wnd
       }
       if (snd.shrink(view.getInt32(at + 16, true))) hasProgress = true
       if (command === IKCP_CMD_ACK) {
         // What was never sent cannot be acknowledged.
         if (serialDiff(sn, snd.nxt) < 0) {
-          if (!recovered) this.#sampleRtt(ts, now)
+          if (!recovered) sender.sampleRtt(ts, now)
           if (snd.ack(sn)) {
             hasProgress = true
-            if (sn === snd.una) snd.shrink(snd.una)
+            if (sn === snd.una) snd.shrink(sn)
           }
           if (
             !hasAck ||
@@ -467,29 +405,19 @@ export class Kcp {
         }
       } else if (command === IKCP_CMD_PUSH) {
         this.#push(packet, at + IKCP_OVERHEAD, length, (head >> 8) & 0xff, sn, ts)
-      } else if (command === IKCP_CMD_WASK) this.#probe |= IKCP_ASK_TELL
+      } else if (command === IKCP_CMD_WASK) this.#probe.tell()
       at += IKCP_OVERHEAD + length
     }
     this.stats.datagramsIn += 1
     this.stats.bytesIn += end - packet.base
-    if (hasAck) this.#countFastack(maxack, latestTs)
-    if (hasProgress) {
-      this.#progressMs = now
-      this.#resendsInVain = 0
-    }
+    if (hasAck) sender.countFastack(maxack, latestTs)
+    if (hasProgress) sender.watch.progressed(now)
     if (largestWnd > this.#peerWnd || (!this.#peerWndKnown && largestWnd > 0)) {
       this.#peerWnd = largestWnd
       this.#peerWndKnown = true
     }
-    if (snd.una !== unaBefore) this.#congestion.acknowledged(this.#rmtWnd, this.#mss)
+    if (snd.una !== unaBefore) sender.congestion.acknowledged(sender.rmtWnd, this.#mss)
     snd.giveBack()
-  }
-
-  /** The peer chooses the `ts` it echoes: one from before the conversation, or of a minute ago, is no round trip. */
-  #sampleRtt(ts: number, now: number): void {
-    const rtt = serialDiff(now, ts)
-    if (rtt < 0 || rtt > IKCP_RTO_MAX || serialDiff(ts, this.#rttFromMs) < 0) return
-    this.#rto.sample(rtt, this.#interval)
   }
 
   #push(packet: Packet, at: number, length: number, frg: number, sn: number, ts: number): void {
@@ -509,109 +437,16 @@ export class Kcp {
     if (rcv.messages === 0 && rcv.queued >= this.#rcvWnd) this.#state = -2
   }
 
-  /** Counts, once a datagram, a later acknowledgement for each segment sent no later than the acknowledged one. */
-  #countFastack(maxack: number, latestTs: number): void {
-    const snd = this.#snd
-    if (serialDiff(maxack, snd.una) < 0 || serialDiff(maxack, snd.nxt) >= 0) return
-    const { records } = snd
-    for (let sn = snd.una; sn !== maxack; sn = (sn + 1) | 0) {
-      const record = snd.at(sn)
-      if (records[record + LENGTH] === ACKED || serialDiff(latestTs, records[record + TS]!) < 0)
-        continue
-      const fastack = records[record + FASTACK]! + 1
-      records[record + FASTACK] = fastack
-      if (fastack >= this.#resend && this.#isFastAllowed(records[record + XMIT]!))
-        this.#fastDue = true
-    }
-  }
-
-  #isFastAllowed(xmit: number): boolean {
-    return this.#resend > 0 && (this.#fastlimit === 0 || xmit <= this.#fastlimit)
-  }
-
   #flush(now: number): void {
     const snd = this.#snd
-    const priorCwnd = this.#congestion.cwnd
+    const sender = this.#sender
     const wnd = Math.max(0, this.#rcvWnd - this.#rcv.queued)
     const writer = this.#writer
     writer.begin(snd.block!, snd.outputOffset + this.#headroom, this.#mtu, this.#rcv.nxt)
     this.#flushControl(now, wnd)
-
-    const window = this.#window()
-    if (snd.una === snd.nxt) {
-      this.#progressMs = now
-      this.#resendsInVain = 0
-    }
-    const firstNew = snd.nxt
-    const limit = (snd.una + window) | 0
-    const room = serialDiff(limit, firstNew)
-    if (room > 0 && snd.queued > 0) {
-      snd.nxt = (firstNew + Math.min(room, snd.queued)) | 0
-      this.#lastFrg = snd.records[snd.at((snd.nxt - 1) | 0) + FRG]!
-    }
-
-    let fastResends = 0
-    let timeoutResends = 0
-    let segmentsOut = 0
-    let from = firstNew
-    if (this.#fastDue || this.#fastLater || serialDiff(now, this.#nextResend) >= 0) {
-      from = snd.una
-      this.#fastDue = false
-      this.#fastLater = false
-    }
-    const isWalkingAll = from === snd.una
-    const { records, mask } = snd
-    const rto = this.#rto.rxRto
-    const firstDelay = this.#nodelay === 0 ? rto + (rto >> 3) : rto
-    let nextResend = 0
-    let hasNext = false
-    for (let sn = from; sn !== snd.nxt; sn = (sn + 1) | 0) {
-      const record = (sn & mask) << RECORD_BITS
-      const length = records[record + LENGTH]!
-      if (length === ACKED) continue
-      const xmit = records[record + XMIT]!
-      let isDue = true
-      if (xmit === 0) {
-        records[record + RTO] = rto
-        records[record + RESENDTS] = (now + firstDelay) | 0
-      } else if (serialDiff(now, records[record + RESENDTS]!) >= 0) {
-        const later = this.#backOff(records[record + RTO]!, rto)
-        records[record + RTO] = later
-        records[record + RESENDTS] = (now + later) | 0
-        timeoutResends += 1
-        if (records[record + FASTACK]! >= this.#resend && this.#isFastAllowed(xmit + 1))
-          this.#fastLater = true
-      } else if (records[record + FASTACK]! >= this.#resend && this.#isFastAllowed(xmit)) {
-        records[record + FASTACK] = 0
-        records[record + RESENDTS] = (now + records[record + RTO]!) | 0
-        fastResends += 1
-      } else isDue = false
-      const resendts = records[record + RESENDTS]!
-      if (!hasNext || serialDiff(nextResend, resendts) > 0) {
-        hasNext = true
-        nextResend = resendts
-      }
-      if (!isDue) continue
-      writer.reserve(length)
-      records[record + XMIT] = xmit + 1
-      records[record + TS] = now
-      const head = IKCP_CMD_PUSH | (records[record + FRG]! << 8) | (wnd << 16)
-      writer.write(head, now, sn, length, records[record + OFFSET]!)
-      segmentsOut += 1
-    }
-    writer.send()
+    sender.flush(now, wnd, this.#mss, writer)
     writer.end()
-    if (hasNext && (isWalkingAll || serialDiff(this.#nextResend, nextResend) > 0))
-      this.#nextResend = nextResend
-
-    this.stats.segmentsOut += segmentsOut
-    this.stats.fastResends += fastResends
-    this.stats.timeoutResends += timeoutResends
-    this.#resendsInVain += fastResends + timeoutResends
-    if (fastResends > 0) this.#congestion.fastResent(snd.inFlight, this.#resend, this.#mss)
-    if (timeoutResends > 0) this.#congestion.timedOut(priorCwnd, this.#mss)
-    this.#congestion.settle(this.#mss)
-    this.#judgeLink(now)
+    if (snd.una !== snd.nxt && sender.watch.patience(now) <= 0) this.#state = -1
   }
 
   /** Writes acknowledgements and what there is to ask and tell about windows. */
@@ -633,42 +468,17 @@ export class Kcp {
     }
     acks.count = 0
 
-    if (this.#rmtWnd !== 0) this.#probeWait = 0
-    else if (this.#probeWait === 0) {
-      this.#probeWait = this.#probeInitMs
-      this.#tsProbe = (now + this.#probeWait) | 0
-    } else if (serialDiff(now, this.#tsProbe) >= 0) {
-      this.#probeWait = Math.min(this.#probeWait + (this.#probeWait >> 1), IKCP_PROBE_LIMIT)
-      this.#tsProbe = (now + this.#probeWait) | 0
-      this.#probe |= IKCP_ASK_SEND
-    }
-    if ((this.#probe & IKCP_ASK_SEND) !== 0) {
+    const probe = this.#probe
+    probe.look(now, this.#sender.rmtWnd === 0)
+    if ((probe.pending & IKCP_ASK_SEND) !== 0) {
       this.stats.probes += 1
       writer.reserve(0)
       writer.write(IKCP_CMD_WASK | (wnd << 16), ts, sn, 0, 0)
     }
-    if ((this.#probe & IKCP_ASK_TELL) !== 0) {
+    if ((probe.pending & IKCP_ASK_TELL) !== 0) {
       writer.reserve(0)
       writer.write(IKCP_CMD_WINS | (wnd << 16), ts, sn, 0, 0)
     }
-    this.#probe = 0
-  }
-
-  #backOff(segmentRto: number, rto: number): number {
-    let later = segmentRto
-    if (this.#nodelay === 0) later += Math.max(segmentRto, rto)
-    else if (this.#nodelay === 1) later += segmentRto >> 1
-    else later += rto >> 1
-    return Math.min(later, IKCP_RTO_MAX)
-  }
-
-  #judgeLink(now: number): void {
-    if (
-      this.#deadLinkMs > 0 &&
-      this.#snd.una !== this.#snd.nxt &&
-      this.#resendsInVain >= this.#deadLink &&
-      serialDiff(now, (this.#progressMs + this.#deadLinkMs) | 0) >= 0
-    )
-      this.#state = -1
+    probe.pending = 0
   }
 }
