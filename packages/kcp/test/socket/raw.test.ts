@@ -4,7 +4,7 @@ import { seededRandom } from '@rts/testing'
 import { describe, expect, test } from 'vitest'
 import { connectRaw, Kcp, listenRaw, type KcpSession } from '../../src/index.ts'
 import { openEnvelope } from '../../src/socket/raw-conversation.ts'
-import { Heard, VirtualNetwork } from '../support/virtual-network.ts'
+import { atEachStart, Heard, VirtualNetwork } from '../support/virtual-network.ts'
 import { SMUX, SmuxReader } from './smux.ts'
 
 const SERVER = '10.0.0.1 7000'
@@ -22,109 +22,164 @@ function first(conv: number, payload = new Uint8Array(10)): Uint8Array {
   return datagram
 }
 
-describe('plain peers', () => {
-  test.each([
-    { envelope: 'none', framing: 'messages' },
-    { envelope: 'crc', framing: 'messages' },
-    { envelope: 'none', framing: 'stream' },
-    { envelope: 'crc', framing: 'stream' },
-  ] as const)('$framing with envelope $envelope arrive over a bad line', async (raw) => {
-    const network = new VirtualNetwork(3)
-    const sessions: KcpSession[] = []
-    const heard: Heard[] = []
-    const listener = await listenRaw(
-      { ...network.on('10.0.0.1'), ...at, ...raw, allow },
-      (session) => {
-        sessions.push(session)
-        heard.push(new Heard(session))
-      },
-    )
-    const near = await connectRaw({ ...network.on('10.0.9.1'), ...at, ...raw })
-    Object.assign(network.faults, {
-      loss: 0.1,
-      duplicate: 0.1,
-      jitterMs: 20,
-      // Without a checksum of its own a plain peer cannot tell.
-      corrupt: raw.envelope === 'crc' ? 0.1 : 0,
-    })
-    const random = seededRandom(1)
-    const sent = Array.from({ length: 300 }, () => random(1 + random.int(3000)))
-    for (const message of sent) {
-      near.send(message)
-      network.run(10)
-    }
-    await network.settle(near.close())
-    network.run(1000)
-    const got = heard[0]!.messages
-    if (raw.framing === 'messages') expect(got).toEqual(sent)
-    else expect(Buffer.concat(got).equals(Buffer.concat(sent))).toBe(true)
-    expect(sessions).toHaveLength(1)
-    if (raw.envelope === 'crc') expect(listener.counters().dropped.rawChecksum).toBeGreaterThan(0)
-    network.run(31_000)
-    expect(listener.sessionCount).toBe(0)
-    expect(heard[0]!.closes).toMatchObject([{ error: 'KCP_TIMEOUT' }])
-  })
-
-  test('begin with a first segment, and only when allowed and below the limits', async () => {
-    const network = new VirtualNetwork()
-    const asked: unknown[] = []
-    const listener = await listenRaw(
-      {
-        ...network.on('10.0.0.1'),
-        ...at,
-        maxSessions: 3,
-        maxSessionsPerAddress: 2,
-        allow: (address, port, conv) => {
-          asked.push([address, port, conv])
-          return conv !== 13
+atEachStart(() => {
+  describe('plain peers', () => {
+    test.each([
+      { envelope: 'none', framing: 'messages' },
+      { envelope: 'crc', framing: 'messages' },
+      { envelope: 'none', framing: 'stream' },
+      { envelope: 'crc', framing: 'stream' },
+    ] as const)('$framing with envelope $envelope arrive over a bad line', async (raw) => {
+      const network = new VirtualNetwork(3)
+      const sessions: KcpSession[] = []
+      const heard: Heard[] = []
+      const listener = await listenRaw(
+        { ...network.on('10.0.0.1'), ...at, ...raw, allow },
+        (session) => {
+          sessions.push(session)
+          heard.push(new Heard(session))
         },
-      },
-      () => {},
-    )
-    const later = first(1)
-    later[12] = 1
-    const ack = first(1)
-    ack[4] = 82
-    const zero = first(1)
-    zero.fill(0, 0, 4)
-    for (const bytes of [later, ack, zero]) network.inject('10.1.1.1 1', SERVER, bytes)
-    expect(listener.counters().dropped.rawNotFirst).toBe(3)
-    network.inject('10.1.1.1 1', SERVER, first(13))
-    expect(listener.counters().dropped.refused).toBe(1)
-    for (let port = 1; port <= 4; port += 1) network.inject(`10.1.1.1 ${port}`, SERVER, first(1))
-    for (let port = 1; port <= 4; port += 1) network.inject(`10.1.1.2 ${port}`, SERVER, first(1))
-    expect(listener.counters()).toMatchObject({ opened: 3, dropped: { full: 5 } })
-    expect(asked).toContainEqual(['10.1.1.1', 1, 13])
-  })
-
-  test('are never replaced by a datagram with another conv from their address', async () => {
-    const network = new VirtualNetwork()
-    const sessions: KcpSession[] = []
-    const options = { ...network.on('10.0.0.1'), ...at, allow }
-    const listener = await listenRaw(options, (session) => sessions.push(session))
-    network.inject('10.1.1.1 1', SERVER, first(1))
-    network.inject('10.1.1.1 1', SERVER, first(2))
-    expect(listener.counters().dropped.rawConv).toBe(1)
-    expect(sessions.map(({ conv, isOpen }) => [conv, isOpen])).toEqual([[1, true]])
-    await network.settle(sessions[0]!.close(), 10_000)
-    network.inject('10.1.1.1 1', SERVER, first(1))
-    expect(listener.counters().dropped.closedConv).toBe(1)
-  })
-
-  test('any bytes are taken without a throw, and make no session', async () => {
-    const network = new VirtualNetwork()
-    const random = seededRandom(5)
-    const options = { ...network.on('10.0.0.1'), ...at, allow }
-    for (const envelope of ['none', 'crc'] as const) {
-      const listener = await listenRaw({ ...options, envelope, port: 7100 }, () => {})
-      for (let i = 0; i < 50_000; i += 1) {
-        const bytes = random(random.int(80))
-        if (random.chance(0.5)) bytes[4] = 81 + random.int(4)
-        listener.deliver(bytes, `10.1.${random.int(4)}.1`, 1 + random.int(3))
+      )
+      const near = await connectRaw({ ...network.on('10.0.9.1'), ...at, ...raw })
+      Object.assign(network.faults, {
+        loss: 0.1,
+        duplicate: 0.1,
+        jitterMs: 20,
+        // Without a checksum of its own a plain peer cannot tell.
+        corrupt: raw.envelope === 'crc' ? 0.1 : 0,
+      })
+      const random = seededRandom(1)
+      const sent = Array.from({ length: 300 }, () => random(1 + random.int(3000)))
+      for (const message of sent) {
+        near.send(message)
+        network.run(10)
       }
-      expect(listener.counters().opened).toBe(0)
-      await network.settle(listener.close())
-    }
+      await network.settle(near.close())
+      network.run(1000)
+      const got = heard[0]!.messages
+      if (raw.framing === 'messages') expect(got).toEqual(sent)
+      else expect(Buffer.concat(got).equals(Buffer.concat(sent))).toBe(true)
+      expect(sessions).toHaveLength(1)
+      if (raw.envelope === 'crc') expect(listener.counters().dropped.rawChecksum).toBeGreaterThan(0)
+      network.run(31_000)
+      expect(listener.sessionCount).toBe(0)
+      expect(heard[0]!.closes).toMatchObject([{ error: 'KCP_TIMEOUT' }])
+    })
+
+    test('begin with a first segment, and only when allowed and below the limits', async () => {
+      const network = new VirtualNetwork()
+      const asked: unknown[] = []
+      const listener = await listenRaw(
+        {
+          ...network.on('10.0.0.1'),
+          ...at,
+          maxSessions: 3,
+          maxSessionsPerAddress: 2,
+          allow: (address, port, conv) => {
+            asked.push([address, port, conv])
+            return conv !== 13
+          },
+        },
+        () => {},
+      )
+      const later = first(1)
+      later[12] = 1
+      const ack = first(1)
+      ack[4] = 82
+      const zero = first(1)
+      zero.fill(0, 0, 4)
+      for (const bytes of [later, ack, zero]) network.inject('10.1.1.1 1', SERVER, bytes)
+      expect(listener.counters().dropped.rawNotFirst).toBe(3)
+      network.inject('10.1.1.1 1', SERVER, first(13))
+      expect(listener.counters().dropped.refused).toBe(1)
+      for (let port = 1; port <= 4; port += 1) network.inject(`10.1.1.1 ${port}`, SERVER, first(1))
+      for (let port = 1; port <= 4; port += 1) network.inject(`10.1.1.2 ${port}`, SERVER, first(1))
+      expect(listener.counters()).toMatchObject({ opened: 3, dropped: { full: 5 } })
+      expect(asked).toContainEqual(['10.1.1.1', 1, 13])
+    })
+
+    test('are never replaced by a datagram with another conv from their address', async () => {
+      const network = new VirtualNetwork()
+      const sessions: KcpSession[] = []
+      const options = { ...network.on('10.0.0.1'), ...at, allow }
+      const listener = await listenRaw(options, (session) => sessions.push(session))
+      network.inject('10.1.1.1 1', SERVER, first(1))
+      network.inject('10.1.1.1 1', SERVER, first(2))
+      expect(listener.counters().dropped.rawConv).toBe(1)
+      expect(sessions.map(({ conv, isOpen }) => [conv, isOpen])).toEqual([[1, true]])
+      await network.settle(sessions[0]!.close(), 10_000)
+      network.inject('10.1.1.1 1', SERVER, first(1))
+      expect(listener.counters().dropped.closedConv).toBe(1)
+    })
+
+    test('lose nothing by one bad datagram, whatever is bad about it: no session closes, and no listener', async () => {
+      const network = new VirtualNetwork()
+      const sessions: KcpSession[] = []
+      const heard: Heard[] = []
+      const listener = await listenRaw(
+        { ...network.on('10.0.0.1'), ...at, rcvWnd: 128, allow },
+        (session) => {
+          sessions.push(session)
+          heard.push(new Heard(session))
+        },
+      )
+      const near = await connectRaw({ ...network.on('10.0.9.1'), ...at, rcvWnd: 128 })
+      const heardNear = new Heard(near)
+      near.send(new Uint8Array(10))
+      network.run(100)
+      const client = `10.0.9.1 ${sessions[0]!.remotePort}`
+      const good = first(near.conv, new Uint8Array(40))
+      const bad: Uint8Array[] = Array.from({ length: good.length }, (_, end) => good.slice(0, end))
+      const changed = (offset: number, ...bytes: number[]): void => {
+        const copy = good.slice()
+        copy.set(bytes, offset)
+        bad.push(copy)
+      }
+      changed(0, good[0]! ^ 1)
+      for (const command of [0, 80, 85, 255]) changed(4, command)
+      for (const fragment of [128, 255]) changed(4, 81, fragment)
+      changed(16, 99)
+      changed(20, 41)
+      changed(20, 255, 255, 255, 255)
+      bad.push(Buffer.concat([good, good.subarray(0, 24), new Uint8Array(1400)]))
+      bad.push(new Uint8Array(2000))
+      const before = listener.counters().dropped
+      for (const bytes of bad) {
+        network.inject(client, SERVER, bytes.slice())
+        network.inject(SERVER, client, bytes.slice())
+      }
+      network.run(1000)
+      expect(listener.counters().dropped).not.toEqual(before)
+      expect([...heard[0]!.closes, ...heardNear.closes]).toEqual([])
+      for (let i = 1; i <= 5; i += 1) {
+        near.send(new Uint8Array(i))
+        sessions[0]!.send(new Uint8Array(i))
+      }
+      network.run(1000)
+      const lengths = (list: readonly Uint8Array[]): number[] => list.map(({ length }) => length)
+      expect(lengths(heard[0]!.messages)).toEqual([10, 1, 2, 3, 4, 5])
+      expect(lengths(heardNear.messages)).toEqual([1, 2, 3, 4, 5])
+      const other = await connectRaw({ ...network.on('10.0.9.2'), ...at })
+      other.send(new Uint8Array(7))
+      network.run(100)
+      expect(sessions).toHaveLength(2)
+    })
+
+    test('any bytes are taken without a throw, and make no session', async () => {
+      const network = new VirtualNetwork()
+      const random = seededRandom(5)
+      const options = { ...network.on('10.0.0.1'), ...at, allow }
+      for (const envelope of ['none', 'crc'] as const) {
+        const listener = await listenRaw({ ...options, envelope, port: 7100 }, () => {})
+        for (let i = 0; i < 50_000; i += 1) {
+          const bytes = random(random.int(80))
+          if (random.chance(0.5)) bytes[4] = 81 + random.int(4)
+          listener.deliver(bytes, `10.1.${random.int(4)}.1`, 1 + random.int(3))
+        }
+        expect(listener.counters().opened).toBe(0)
+        await network.settle(listener.close())
+      }
+    })
   })
 })
 

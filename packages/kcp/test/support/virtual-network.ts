@@ -1,4 +1,5 @@
 import { seededRandom, type SeededRandom } from '@rts/testing'
+import { afterEach, beforeEach, describe } from 'vitest'
 import { VirtualTime } from '../../src/simulator.ts'
 import {
   connect,
@@ -11,6 +12,22 @@ import {
   type KcpListenOptions,
   type KcpSession,
 } from '../../src/index.ts'
+import { type Start, STARTS } from './wire.ts'
+
+let start: Start = STARTS[0]!
+
+/** Runs a suite with sequence numbers and clocks that begin at each place where 32 bits wrap. */
+export function atEachStart(suite: () => void): void {
+  describe.each(STARTS)('with numbers and clock that begin near $where', (each) => {
+    beforeEach(() => {
+      start = each
+    })
+    afterEach(() => {
+      start = STARTS[0]!
+    })
+    suite()
+  })
+}
 
 /** One datagram on its way, as whoever listens in sees it. */
 export interface Seen {
@@ -53,7 +70,7 @@ export class VirtualNetwork {
   readonly #sockets = new Map<string, VirtualSocket>()
   #nextPort = 50_000
 
-  constructor(seed = 1, startMs = 0) {
+  constructor(seed = 1, startMs = start.ms) {
     const time = new VirtualTime(startMs)
     this.time = time
     this.random = seededRandom(seed)
@@ -188,7 +205,8 @@ export async function listening(
   onSession: (session: KcpSession) => void = () => {},
 ): Promise<KcpListener> {
   const host = '10.0.0.1'
-  return listen({ ...network.on(host), host, port: 7000, ...options }, onSession)
+  const initialSn = start.sn
+  return listen({ ...network.on(host), host, port: 7000, initialSn, ...options }, onSession)
 }
 
 /** A session from `10.0.9.1` to it. */
@@ -197,7 +215,9 @@ export function connecting(
   options: Partial<KcpConnectOptions> = {},
   from = '10.0.9.1',
 ): Promise<KcpSession> {
-  const attempt = connect({ ...network.on(from), host: '10.0.0.1', port: 7000, ...options })
+  const initialSn = start.sn
+  const to = { host: '10.0.0.1', port: 7000, initialSn }
+  const attempt = connect({ ...network.on(from), ...to, ...options })
   return network.settle(attempt)
 }
 

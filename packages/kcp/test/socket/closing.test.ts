@@ -1,0 +1,145 @@
+import { describe, expect, test } from 'vitest'
+import { atEachStart, Heard, pair, read } from '../support/virtual-network.ts'
+
+const message = (size: number, fill = size): Uint8Array => new Uint8Array(size).fill(fill & 0xff)
+const bytesOf = (heard: Heard): number =>
+  heard.messages.reduce((sum, { length }) => sum + length, 0)
+
+atEachStart(() => {
+  describe('closing', () => {
+    test('delivers what was sent, then tells code and reason at both ends, once', async () => {
+      const { network, near, far, listener } = await pair()
+      const [heardNear, heardFar] = [new Heard(near), new Heard(far)]
+      Object.assign(network.faults, { loss: 0.3, duplicate: 0.3, jitterMs: 20 })
+      for (let i = 0; i < 100; i += 1) near.send(message(1000))
+      const closed = near.close(4123, 'enough')
+      expect(near.send(message(1))).toBe(false)
+      expect(near.close(4999, 'twice')).toBe(closed)
+      await network.settle(closed)
+      network.run(2000)
+      expect(bytesOf(heardFar)).toBe(100_000)
+      expect(heardNear.closes).toEqual([{ code: 4123, reason: 'enough', by: 'local' }])
+      expect(heardFar.closes).toEqual([{ code: 4123, reason: 'enough', by: 'peer' }])
+      expect(far.send(message(1))).toBe(false)
+      expect(listener.sessionCount).toBe(0)
+      expect(near.closeInfo).toMatchObject({ code: 4123 })
+    })
+
+    test('both ends at once is a close at both', async () => {
+      const { network, near, far } = await pair()
+      const [heardNear, heardFar] = [new Heard(near), new Heard(far)]
+      const both = Promise.all([near.close(4001, 'a'), far.close(4002, 'b')])
+      await network.settle(both)
+      expect(heardNear.closes).toHaveLength(1)
+      expect(heardFar.closes).toHaveLength(1)
+    })
+
+    test('ends within closeTimeoutMs when the other end is gone', async () => {
+      const { network, near } = await pair({ near: { closeTimeoutMs: 700 } })
+      network.faults.isCut = true
+      near.send(message(10))
+      const began = network.time.now()
+      await network.settle(near.close())
+      expect(network.time.now() - began).toBeLessThan(800)
+    })
+
+    test('destroy gives up what was not delivered, and tells that', async () => {
+      const { network, near, far } = await pair()
+      const [heardNear, heardFar] = [new Heard(near), new Heard(far)]
+      near.destroy(4007, 'no more')
+      expect(heardNear.closes).toEqual([
+        { code: 4007, reason: 'no more', by: 'local', error: 'KCP_CLOSED' },
+      ])
+      network.run(100)
+      expect(heardFar.closes).toMatchObject([{ code: 1006, by: 'peer', error: 'KCP_RESET' }])
+    })
+
+    test('an end that has not noticed is told when it speaks, a few times, with no more than it sent', async () => {
+      const { network, near, far, listener } = await pair()
+      const heard = new Heard(near)
+      network.faults.isCut = true
+      far.destroy()
+      network.run(100)
+      network.faults.isCut = false
+      network.isRecording = true
+      near.send(message(100))
+      network.runUntil(() => heard.closes.length === 1)
+      expect(heard.closes[0]).toMatchObject({ error: 'KCP_RESET' })
+      const { to, bytes } = network.seen.find(({ from }) => from === `${near.remoteAddress} 7000`)!
+      const request = network.seen[0]!
+      expect(bytes.length).toBeLessThanOrEqual(request.bytes.length)
+      const before = network.seen.length
+      for (let i = 0; i < 20; i += 1) network.inject(to, '10.0.0.1 7000', request.bytes.slice())
+      expect(network.seen.length - before).toBe(2)
+      expect(listener.counters().dropped.closedConv).toBe(21)
+    })
+
+    test('a reader who was paused still gets all of it', async () => {
+      const { network, near, far } = await pair()
+      const heard = new Heard(far)
+      far.pause()
+      near.send(message(3000))
+      await network.settle(near.close())
+      network.run(100)
+      expect(bytesOf(heard)).toBe(3000)
+      expect(heard.closes).toHaveLength(1)
+    })
+
+    test('a listener that closes tells its clients, and then its port is free', async () => {
+      const { network, near, listener } = await pair()
+      const heard = new Heard(near)
+      await network.settle(Promise.all([listener.close(), listener.close()]))
+      network.run(100)
+      expect(heard.closes).toEqual([{ code: 1001, reason: 'going away', by: 'peer' }])
+    })
+
+    test('a listener may close and keep its sessions', async () => {
+      const { network, near, far, listener } = await pair()
+      const heard = new Heard(far)
+      await listener.close({ sessions: 'keep' })
+      near.send(message(10))
+      network.run(100)
+      expect(heard.messages).toHaveLength(1)
+      await network.settle(near.close())
+    })
+  })
+
+  describe('time', () => {
+    test('a silent session lives by keepalives, and costs little', async () => {
+      const { network, near, far } = await pair()
+      const [heardNear, heardFar] = [new Heard(near), new Heard(far)]
+      network.run(2000)
+      network.isRecording = true
+      network.run(600_000)
+      expect([...heardNear.closes, ...heardFar.closes]).toEqual([])
+      // A question and an answer every 15 s, a little later for sharing a timer.
+      expect(network.seen.length).toBeGreaterThanOrEqual(2 * 39)
+      expect(network.seen.length).toBeLessThanOrEqual(2 * 40)
+      expect(network.seen.every(({ bytes }) => bytes.length < 30)).toBe(true)
+    })
+
+    test('an end that is gone is noticed after idleTimeoutMs, the smaller of both', async () => {
+      const { network, near, far } = await pair({ near: { idleTimeoutMs: 4000 } })
+      const [heardNear, heardFar] = [new Heard(near), new Heard(far)]
+      network.run(1000)
+      network.faults.isCut = true
+      const began = network.time.now()
+      network.run(60_000)
+      for (const { closes } of [heardNear, heardFar])
+        expect(closes).toMatchObject([{ code: 1006, by: 'network', error: 'KCP_TIMEOUT' }])
+      expect(network.time.now() - began).toBe(60_000)
+    })
+
+    test('a client looks whether the path still works when the other end falls silent', async () => {
+      const { network, near, far } = await pair()
+      read(near)
+      for (let i = 0; i < 10; i += 1) {
+        far.send(message(10))
+        network.run(100)
+      }
+      network.isRecording = true
+      network.run(1600)
+      expect(network.seen.filter(({ from }) => from.startsWith('10.0.9.1'))).toHaveLength(1)
+    })
+  })
+})
