@@ -5,8 +5,6 @@ import { soak } from '../support/soak.ts'
 import { atEachStart, Heard, pair, read } from '../support/virtual-network.ts'
 
 const message = (size: number, fill = size): Uint8Array => new Uint8Array(size).fill(fill & 0xff)
-const bytesOf = (heard: Heard): number =>
-  heard.messages.reduce((sum, { length }) => sum + length, 0)
 
 atEachStart(() => {
   describe('messages', () => {
