@@ -5,7 +5,6 @@ import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { loadConfig } from '../src/config.ts'
 import { Supervisor } from '../src/supervisor.ts'
-import { LINES } from './lines.ts'
 import { hasMoved, launchBrowser, look, newPage, ownShip, waitFor } from './page.ts'
 import { IdlePlayers } from './players.ts'
 
@@ -80,7 +79,7 @@ describe.skipIf(serviceBinary('etcd') === undefined)(
     }
 
     test('kill -9 of a game: no connection closes, all play again within 5 s', async () => {
-      using players = await IdlePlayers.join(loginUrl, PLAYERS, LINES)
+      using players = await IdlePlayers.join(loginUrl, PLAYERS)
       supervisor.kill('game_1')
       supervisor.kill('game_2')
       const tookMs = await players.play(5000)
@@ -92,7 +91,7 @@ describe.skipIf(serviceBinary('etcd') === undefined)(
     })
 
     test('kill -9 of a gate: its players play again through the other within 3 s, without logging in', async () => {
-      using players = await IdlePlayers.join(loginUrl, PLAYERS, LINES)
+      using players = await IdlePlayers.join(loginUrl, PLAYERS)
       const before = players.sum('lost')
       supervisor.kill('gate_1')
       await sleep(20)
@@ -111,7 +110,7 @@ describe.skipIf(serviceBinary('etcd') === undefined)(
     })
 
     test('kill -9 of a lobby: nobody in a room notices', async () => {
-      using players = await IdlePlayers.join(loginUrl, PLAYERS, LINES)
+      using players = await IdlePlayers.join(loginUrl, PLAYERS)
       supervisor.kill('lobby_1')
       await sleep(1500)
       await players.play(5000)
@@ -129,7 +128,7 @@ describe.skipIf(serviceBinary('etcd') === undefined)(
     })
 
     test('etcd is away for 20 s: nobody notices', async () => {
-      using players = await IdlePlayers.join(loginUrl, PLAYERS, LINES)
+      using players = await IdlePlayers.join(loginUrl, PLAYERS)
       etcd.kill()
       const until = performance.now() + ETCD_AWAY_MS
       const tookMs: number[] = []
@@ -147,7 +146,7 @@ describe.skipIf(serviceBinary('etcd') === undefined)(
       expect(players.sum('interruptions') + players.sum('lost') + players.sum('closed')).toBe(0)
       await pagePlays()
       // New players come in again as well.
-      using more = await IdlePlayers.join(loginUrl, 2, LINES)
+      using more = await IdlePlayers.join(loginUrl, 2)
       expect(more.all).toHaveLength(2)
     })
   },

@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest'
-import { LINES } from './lines.ts'
 import { IdlePlayers } from './players.ts'
 import { runArena } from './running-arena.ts'
 
@@ -8,7 +7,7 @@ const BACK_WITHIN_MS = 5000
 
 test('the game node crashes under 20 players, over TCP and over KCP with 10 % of all datagrams lost: no connection closes, and all play again within 5 s', async () => {
   await using running = await runArena()
-  using players = await IdlePlayers.join(running.arena.loginUrl, PLAYERS, LINES)
+  using players = await IdlePlayers.join(running.arena.loginUrl, PLAYERS)
   const began = performance.now()
   const restarted = running.arena.crash('game_1')
   await players.play(BACK_WITHIN_MS)

@@ -4,7 +4,7 @@ import { eventually } from '@rts/testing'
 import { ArenaPlayer } from '../src/player/arena-player.ts'
 import { login } from '../src/player/login.ts'
 import { IDLE } from '../src/shared/rules.ts'
-import type { Line } from './lines.ts'
+import { type Line, LINES } from './lines.ts'
 
 /** A player who does nothing but stay, and remembers what happened to the connection. */
 export class IdlePlayer implements Disposable {
@@ -95,7 +95,7 @@ export class IdlePlayers implements Disposable {
   }
 
   /** Over these lines by turns. */
-  static async join(server: string, count: number, lines: readonly Line[]): Promise<IdlePlayers> {
+  static async join(server: string, count: number, lines = LINES): Promise<IdlePlayers> {
     const all = await Promise.all(
       Array.from({ length: count }, (_, index) =>
         IdlePlayer.join(server, lines[index % lines.length]!),
