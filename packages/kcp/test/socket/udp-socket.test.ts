@@ -79,7 +79,7 @@ describe('over real sockets', () => {
     expect(migrations).toBeGreaterThan(0)
   })
 
-  test('errors of the socket end no session: it goes on when the other end can be reached again', async () => {
+  test('errors of the socket end no session at once: it goes on when the other end can be reached again', async () => {
     let proxy: UdpFaultProxy | undefined
     let target = 0
     const [near, far] = await ends(async (port) => {
@@ -95,8 +95,8 @@ describe('over real sockets', () => {
     const { port } = proxy!
     await proxy!.close()
     near.send(new Uint8Array(6))
-    // Refused by the system, again and again.
-    await eventually(() => near.stats().timeoutResends > 1)
+    // Refused by the system.
+    await eventually(() => near.stats().timeoutResends > 0)
     const again = await UdpFaultProxy.listen({ target: { host: HOST, port: target }, port })
     cleanUps.push(() => again.close())
     await eventually(() => heard.length === 2)
