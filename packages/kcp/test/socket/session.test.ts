@@ -302,6 +302,50 @@ atEachStart(() => {
       expect(stats.segmentsOut).toBeGreaterThan(4)
     })
 
+    test('the knobs turn what their names say', async () => {
+      const { network, near, far } = await pair()
+      read(far)
+      near.send(message(10))
+      network.run(200)
+      near.setWindowSize(4)
+      let sent = near.stats().segmentsOut
+      near.send(message(60_000))
+      // Less than the way there and back.
+      network.run(8)
+      expect(near.stats().segmentsOut - sent).toBe(4)
+      network.run(1000)
+      near.setWindowSize(32)
+      sent = near.stats().segmentsOut
+      near.send(message(60_000))
+      network.run(8)
+      expect(near.stats().segmentsOut - sent).toBe(32)
+      network.run(1000)
+
+      const acknowledgements = (): number => {
+        const before = far.stats().datagramsOut
+        for (let i = 0; i < 40; i += 1) {
+          near.send(message(10))
+          network.run(1)
+        }
+        network.run(100)
+        return far.stats().datagramsOut - before
+      }
+      expect(acknowledgements()).toBeGreaterThanOrEqual(40)
+      far.setAckNoDelay(false)
+      expect(acknowledgements()).toBeLessThan(8)
+      far.setAckNoDelay(true)
+
+      expect(near.stats().rtoMs).toBeLessThan(100)
+      near.setNoDelay(0)
+      near.send(message(10))
+      network.run(200)
+      expect(near.stats().rtoMs).toBe(100)
+      near.setNoDelay(1, 300)
+      near.send(message(10))
+      network.run(500)
+      expect(near.stats().rtoMs).toBeGreaterThanOrEqual(300)
+    })
+
     test('options out of range are refused by name', async () => {
       const bad: [string, unknown][] = [
         ['sndWnd', 0],
