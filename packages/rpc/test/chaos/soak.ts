@@ -8,8 +8,6 @@ import type { ChaosResult } from './tally.ts'
 export interface SoakOptions {
   readonly durationMs: number
   readonly sampleMs: number
-  /** Between faults: at least, and at most. @defaultValue [2000, 5000] */
-  readonly faultEveryMs?: readonly [least: number, most: number]
   readonly onSample?: (sample: SoakSample) => void
 }
 
@@ -47,15 +45,15 @@ function sample(startedAt: number, calls: number): SoakSample {
 
 const MAX_CALLS = 4_000_000
 
-/** Faults again and again, and at the end everything as it was. */
+/** A fault every 2 to 5 s, and at the end everything as it was. */
 export async function soak(options: SoakOptions): Promise<SoakResult> {
-  const { durationMs, sampleMs, faultEveryMs = [2000, 5000] } = options
+  const { durationMs, sampleMs } = options
   const startedAt = systemClock.now()
   const chaos = new TcpChaos({
     seed: 7,
     calls: MAX_CALLS,
     inFlight: 32,
-    faultEveryMs,
+    faultEveryMs: [2000, 5000],
     durationMs,
     pauseMs: 10,
   })
