@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { EtcdProcess, eventually, serviceBinary } from '../src/index.ts'
 
@@ -75,6 +75,20 @@ describe.skipIf(!serviceBinary('etcd'))('an etcd of its own', () => {
     const late = fetch(`${etcd.url}/health`)
     etcd.resume()
     expect(await (await late).json()).toEqual({ health: 'true' })
+  })
+
+  test('from the return of pause on, no thread of it runs', async () => {
+    await using etcd = await EtcdProcess.start()
+    for (let round = 0; round < 20; round += 1) {
+      etcd.pause()
+      const tasks = `/proc/${etcd.pid}/task`
+      const states = existsSync(tasks)
+        ? readdirSync(tasks).map((thread) => readFileSync(`${tasks}/${thread}/stat`, 'latin1'))
+        : []
+      for (const state of states) expect(state).toMatch(/\) T /)
+      etcd.resume()
+      expect((await call(etcd, 'lease/grant', { TTL: '1' })).TTL).toBe('1')
+    }
   })
 
   test('a paused one can be stopped', async () => {

@@ -15,6 +15,7 @@ import {
   type ServiceDescription,
   type ServiceName,
 } from './service-descriptions.ts'
+import { waitUntilStopped } from './stopped.ts'
 
 const MAX_OUTPUT_CHARACTERS = 16_384
 const READY_INTERVAL_MS = 20
@@ -127,9 +128,10 @@ export class ServiceProcess implements AsyncDisposable {
     await this.#exited
   }
 
-  /** Freezes it (SIGSTOP): connections stay open, nothing is answered. */
+  /** Freezes it (SIGSTOP): connections stay open, and from its return on nothing is answered. */
   pause(): void {
-    this.#child?.kill('SIGSTOP')
+    const child = this.#child
+    if (child?.kill('SIGSTOP') === true && child.pid !== undefined) waitUntilStopped(child.pid)
   }
 
   /** Ends a `pause` (SIGCONT). */
