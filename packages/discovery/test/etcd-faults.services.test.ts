@@ -154,8 +154,13 @@ describe.skipIf(!serviceBinary('etcd')).concurrent('on a failing etcd', { timeou
     await using field = await Field.open()
     const { child, said } = await field.process()
     child.kill('SIGSTOP')
-    await pause(100)
-    const before = said().length
+    // It speaks every 10 ms until the signal has reached it.
+    let before = 0
+    await eventually(async () => {
+      before = said().length
+      await pause(200)
+      return said().length === before
+    })
     const other = field.registry()
     await eventually(async () => expect((await other.claim('root', 'me')).claimed).toBe(true), {
       timeoutMs: TTL_MS + 2000,
