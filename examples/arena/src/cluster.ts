@@ -84,7 +84,7 @@ export async function cluster({
         },
         {
           key: 'r',
-          meaning: 'reload the code',
+          meaning: 'reload code',
           press: () => {
             if (reload.isRunning) return 'a reload is under way'
             return void reloadAll()
