@@ -1,4 +1,5 @@
-// An echo server in a process of its own: `bare` dgram, `raw` KCP or an `authenticated` session.
+// An echo server in a process of its own: `bare` dgram, `raw` KCP or an `authenticated` session. `drop` is bare
+// dgram that answers nothing.
 import { createSocket } from 'node:dgram'
 import { listen, listenRaw, type KcpSession } from '../../src/index.ts'
 
@@ -22,11 +23,13 @@ async function start(): Promise<number> {
     // As good as a bare echo gets: no lookup between a send and its system call.
     lookup: (name, _options, done) => done(null, name, 4),
   })
-  socket.on('message', (bytes, { port, address }) => socket.send(bytes, port, address))
+  if (mode === 'drop') socket.on('message', () => {})
+  else socket.on('message', (bytes, { port, address }) => socket.send(bytes, port, address))
   await new Promise<void>((resolve) => {
     socket.bind(0, '127.0.0.1', resolve)
     if (socket.listenerCount('listening') > 0) setImmediate(resolve)
   })
+  socket.setRecvBufferSize(4 * 1024 * 1024)
   return socket.address().port
 }
 

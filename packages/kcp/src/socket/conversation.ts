@@ -148,7 +148,7 @@ export abstract class Conversation extends WheelEntry implements FrameSink {
     } else this.#feed(message, length)
     this.#count()
     if (this.writeDelay) this.#flushAfterInterval()
-    else endpoint.flushSoon(this)
+    else endpoint.turns.flushSoon(this)
     if (buffered < MAX_HIGH_WATER_BYTES && buffered * 2 < this.maxBufferedBytes) return true
     this.#wantsDrain = true
     return false
@@ -163,7 +163,7 @@ export abstract class Conversation extends WheelEntry implements FrameSink {
     this.state = 'closing'
     this.closing = { code, reason, by: 'local' }
     this.closeByMs = this.endpoint.now() + this.endpoint.options.closeTimeoutMs
-    this.endpoint.flushSoon(this)
+    this.endpoint.turns.flushSoon(this)
   }
 
   /** Ends at once; what was not delivered is lost. */
@@ -176,7 +176,7 @@ export abstract class Conversation extends WheelEntry implements FrameSink {
   resume(): void {
     if (!this.#isPaused) return
     this.#isPaused = false
-    this.endpoint.flushSoon(this)
+    this.endpoint.turns.flushSoon(this)
   }
 
   setTuning(tuning: Partial<KcpTuning>): void {
@@ -233,9 +233,14 @@ export abstract class Conversation extends WheelEntry implements FrameSink {
     if (result < 0) return result
     const isToAcknowledge = kcp.stats.segmentsIn !== segmentsIn
     this.read()
-    if (this.isOver()) return result
+    if (this.isOver() || this.isDirty) return result
+    if (this.#isQuiet(nowMs)) {
+      this.#count()
+      this.#tellDrained()
+      return result
+    }
     const isUrgent = isToAcknowledge ? this.ackNoDelay : !this.writeDelay
-    if (isUrgent || this.closing !== undefined) this.endpoint.flushSoon(this)
+    if (isUrgent || this.closing !== undefined) this.endpoint.turns.flushSoon(this)
     else this.#flushAfterInterval()
     return result
   }
@@ -281,7 +286,7 @@ export abstract class Conversation extends WheelEntry implements FrameSink {
   /** Sets the time of the next look. An earlier one that is set already stays: it looks again. */
   protected plan(nowMs: number): void {
     const due = Math.min(this.kcpDueMs(nowMs), this.nextDueMs(nowMs))
-    if (this.slot < 0 || due < this.dueMs) this.endpoint.wheel.set(this, due)
+    if (this.slot < 0 || due < this.dueMs) this.endpoint.turns.wheel.set(this, due)
   }
 
   /** Ends it here: no datagram is sent or taken any more. */
@@ -289,7 +294,7 @@ export abstract class Conversation extends WheelEntry implements FrameSink {
     if (this.state === 'closed') return
     this.state = 'closed'
     const { endpoint } = this
-    endpoint.wheel.delete(this)
+    endpoint.turns.wheel.delete(this)
     this.kcp.release()
     this.#backlog = undefined
     endpoint.bufferedBytes -= this.#countedBytes
@@ -312,6 +317,12 @@ export abstract class Conversation extends WheelEntry implements FrameSink {
   /** Takes itself off the endpoint's books. */
   protected abstract leave(): void
 
+  /** A flush would send nothing, as after most datagrams that only acknowledge. */
+  #isQuiet(nowMs: number): boolean {
+    if (this.#backlog !== undefined || this.closing !== undefined) return false
+    return this.kcp.state === 0 && this.kcp.nextDeadline(nowMs) > nowMs
+  }
+
   #refuseLarge(length: number): void {
     const reason = `a message of ${length} bytes, ${this.maxMessageBytes} are accepted`
     if (this.state !== 'open') return
@@ -323,7 +334,7 @@ export abstract class Conversation extends WheelEntry implements FrameSink {
       error: new KcpError('KCP_TOO_LARGE', reason),
     }
     this.closeByMs = this.endpoint.now() + this.endpoint.options.closeTimeoutMs
-    this.endpoint.flushSoon(this)
+    this.endpoint.turns.flushSoon(this)
   }
 
   #giveUp(): void {
@@ -338,7 +349,7 @@ export abstract class Conversation extends WheelEntry implements FrameSink {
 
   #flushAfterInterval(): void {
     const due = this.#lastFlushMs + this.interval
-    if (this.slot < 0 || due < this.dueMs) this.endpoint.wheel.set(this, due)
+    if (this.slot < 0 || due < this.dueMs) this.endpoint.turns.wheel.set(this, due)
   }
 
   /** Message mode: KCP is full, or the message is too large for the peer's window. */

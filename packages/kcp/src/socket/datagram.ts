@@ -90,6 +90,9 @@ export function encodeHello(hello: Hello): Uint8Array {
   return bytes
 }
 
+/** Whether bytes of a hello, at least `MIN_HELLO_BYTES` of them, carry no token. */
+export const isFirstHello = (bytes: Uint8Array): boolean => bytes[HELLO_FIXED_BYTES - 1] === 0
+
 /** Total: any bytes give a hello or a reason why not. Nothing is copied. */
 export function decodeHello(bytes: Uint8Array): Hello | HelloProblem {
   if (bytes.length < MIN_HELLO_BYTES) return 'helloTooShort'

@@ -1,14 +1,15 @@
 import type { Clock } from '../clock.ts'
 import type { Random } from '../random.ts'
 import { SegmentPool } from '../segment-pool.ts'
-import type { Conversation } from './conversation.ts'
 import { newCounters, type DropReason, type KcpCounters } from './counters.ts'
 import type { DatagramSocket } from './datagram-socket.ts'
 import type { ResolvedSocketOptions } from './options.ts'
-import { Wheel } from './wheel.ts'
+import { Turns } from './turns.ts'
 
 const SCRATCH_BYTES = 64 * 1024
 const CONTROL_BYTES = 2048
+/** Datagrams that libuv reads of a socket before it turns to others: as many again may be waiting. */
+const READS_PER_TURN = 32
 
 /** What all conversations of one socket share: the socket, time, memory, counters. */
 export class Endpoint {
@@ -16,7 +17,7 @@ export class Endpoint {
   readonly clock: Clock
   readonly random: Random
   readonly socket: DatagramSocket
-  readonly wheel: Wheel
+  readonly turns: Turns
   readonly pool: SegmentPool = new SegmentPool()
   readonly counters: KcpCounters = newCounters()
   /** For one call at a time: what `receive` fills. */
@@ -25,16 +26,15 @@ export class Endpoint {
   readonly control: Uint8Array = new Uint8Array(CONTROL_BYTES)
   /** Bytes waiting to be sent in all conversations. */
   bufferedBytes = 0
-  #dirty: Conversation[] = []
-  #spare: Conversation[] = []
-  readonly #flushDirty = (): void => this.#flush()
+  #datagramsBefore = 0
 
-  constructor(socket: DatagramSocket, options: ResolvedSocketOptions) {
+  /** @param turns - When they are shared with other sockets. */
+  constructor(socket: DatagramSocket, options: ResolvedSocketOptions, turns?: Turns) {
     this.socket = socket
     this.options = options
     this.clock = options.clock
     this.random = options.random
-    this.wheel = new Wheel(options.clock)
+    this.turns = turns ?? new Turns(options.clock, () => this.#isBehind())
   }
 
   /** Whole milliseconds, as KCP counts. */
@@ -54,23 +54,10 @@ export class Endpoint {
     } else counters.dropped.sendQueue += 1
   }
 
-  /** Has a conversation flushed once, after this turn, however often it asks. */
-  flushSoon(conversation: Conversation): void {
-    if (conversation.isDirty) return
-    conversation.isDirty = true
-    if (this.#dirty.push(conversation) === 1) this.clock.defer(this.#flushDirty)
-  }
-
-  #flush(): void {
-    const dirty = this.#dirty
-    this.#dirty = this.#spare
-    this.#spare = dirty
-    const now = this.now()
-    for (let i = 0; i < dirty.length; i += 1) {
-      const conversation = dirty[i]!
-      conversation.isDirty = false
-      conversation.flush(now)
-    }
-    dirty.length = 0
+  #isBehind(): boolean {
+    const { datagramsIn } = this.counters
+    const read = datagramsIn - this.#datagramsBefore
+    this.#datagramsBefore = datagramsIn
+    return read >= READS_PER_TURN
   }
 }

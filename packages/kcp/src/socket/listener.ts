@@ -10,9 +10,11 @@ import {
   encodeRefuse,
   encodeRetry,
   FIRST_SEALED_KIND,
+  isFirstHello,
   KIND,
   LAST_SEALED_KIND,
   MAX_DATAGRAM_BYTES,
+  MIN_HELLO_BYTES,
   readConv,
   writeU16,
   writeU32,
@@ -254,7 +256,7 @@ export class KcpListener implements AsyncDisposable {
 
   #closeSocket(): Promise<void> {
     this.#cancelExpiry?.()
-    this.#endpoint.wheel.clear()
+    this.#endpoint.turns.wheel.clear()
     return this.#endpoint.socket.close()
   }
 
@@ -290,19 +292,21 @@ export class KcpListener implements AsyncDisposable {
 
   #answerHello(bytes: Uint8Array, address: string, port: number): void {
     const endpoint = this.#endpoint
+    const now = endpoint.now()
+    // What a flood is made of goes before anything else is looked at.
+    if (bytes.length >= MIN_HELLO_BYTES && isFirstHello(bytes) && this.#retryBudget.isSpent(now)) {
+      endpoint.drop('retryBudget')
+      return
+    }
     const hello = decodeHello(bytes)
     if (typeof hello === 'string') {
       endpoint.drop(hello)
       return
     }
     const { nonce, key } = hello
-    const now = endpoint.now()
     if (hello.token.length === 0) {
       // Whoever sent this may have forged the address: no memory, and a bounded number of small answers.
-      if (!this.#retryBudget.take(now)) {
-        endpoint.drop('retryBudget')
-        return
-      }
+      this.#retryBudget.take(now)
       const retry = encodeRetry(nonce, this.#tokens.make({ address, port, nonce, key }))
       endpoint.counters.retries += 1
       endpoint.send(retry, 0, retry.length, address, port)

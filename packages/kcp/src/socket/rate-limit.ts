@@ -10,12 +10,19 @@ export class RateLimit {
     this.#atMs = nowMs
   }
 
+  /** Whether there is none to take now. */
+  isSpent(nowMs: number): boolean {
+    if (nowMs !== this.#atMs) {
+      const gained = ((nowMs - this.#atMs) * this.#perSecond) / 1000
+      this.#tokens = Math.min(this.#perSecond, this.#tokens + gained)
+      this.#atMs = nowMs
+    }
+    return this.#tokens < 1
+  }
+
   /** Takes one when there is one. */
   take(nowMs: number): boolean {
-    const gained = ((nowMs - this.#atMs) * this.#perSecond) / 1000
-    this.#tokens = Math.min(this.#perSecond, this.#tokens + gained)
-    this.#atMs = nowMs
-    if (this.#tokens < 1) return false
+    if (this.isSpent(nowMs)) return false
     this.#tokens -= 1
     return true
   }

@@ -9,6 +9,7 @@ import {
   type RawOptions,
 } from './raw-conversation.ts'
 import { KcpSession } from './session.ts'
+import { turnsOfClients } from './turns.ts'
 
 /** Options of `connectRaw`; what only sessions with a handshake have is not among them. */
 export interface KcpRawConnectOptions
@@ -39,7 +40,7 @@ export async function connectRaw(options: KcpRawConnectOptions): Promise<KcpSess
     const why = (cause as { code?: string }).code ?? String(cause)
     throw new KcpError('KCP_CONNECT_FAILED', `${host} port ${port}: ${why}`, { cause })
   })
-  const endpoint = new Endpoint(socket, resolved)
+  const endpoint = new Endpoint(socket, resolved, turnsOfClients(resolved.clock))
   const now = endpoint.now()
   const conversation = new RawConversation(
     endpoint,

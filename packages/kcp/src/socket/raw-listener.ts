@@ -151,7 +151,7 @@ export class KcpRawListener implements AsyncDisposable {
 
   async #close(): Promise<void> {
     await Promise.all([...this.#sessions.values()].map(({ session }) => session.close()))
-    this.#endpoint.wheel.clear()
+    this.#endpoint.turns.wheel.clear()
     await this.#endpoint.socket.close()
   }
 

@@ -510,7 +510,7 @@ export class SafeConversation extends Conversation {
     this.#pathBytes = BASE_DATAGRAM_BYTES
     this.#fitKcp()
     this.owner?.onMigrated()
-    this.endpoint.flushSoon(this)
+    this.endpoint.turns.flushSoon(this)
   }
 
   /** With all data acknowledged, or no more patience. */

@@ -15,13 +15,16 @@ const MAX_QUEUED_BYTES = 1024 * 1024
 /** Opens a socket of `node:dgram`. */
 export const openUdpSocket: OpenDatagramSocket = async (options) => {
   const host = (options.bind ?? options.connect)?.host ?? '0.0.0.0'
+  const family = isIP(host) === 6 ? 6 : 4
+  let isOpen = false
   const socket = createSocket({
-    type: isIP(host) === 6 || host === '::' ? 'udp6' : 'udp4',
+    type: family === 6 ? 'udp6' : 'udp4',
     reusePort: options.reusePort,
-    // Sends go to IP addresses. A lookup that answers at once lets a send happen before it returns.
+    // A lookup that answers at once lets a send happen before it returns. Once open, sends go where datagrams
+    // came from: those are addresses, and looking at each again would cost a regular expression.
     lookup: (name, lookupOptions, done) => {
-      if (isIP(name) === 0) lookup(name, lookupOptions, done)
-      else done(null, name, isIP(name))
+      if (isOpen || isIP(name) !== 0) done(null, name, family)
+      else lookup(name, lookupOptions, done)
     },
   })
   try {
@@ -46,6 +49,7 @@ export const openUdpSocket: OpenDatagramSocket = async (options) => {
     socket.close()
     throw error
   }
+  isOpen = true
   return new UdpSocket(socket, options)
 }
 

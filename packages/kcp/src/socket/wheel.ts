@@ -9,6 +9,8 @@ const FAR_MS = 1000
 const FAR_STEP_MS = 128
 /** Deadlines beyond it wait in its last slot and are looked at again from there. */
 const HORIZON_MS = SLOT_MS * (SLOTS - 1)
+/** Deadlines wait so long at most for datagrams that have come and are not read yet. */
+const MAX_PATIENCE_MS = 20
 
 /** What waits on a wheel; the fields are the wheel's. */
 export class WheelEntry {
@@ -23,20 +25,35 @@ export class WheelEntry {
 /**
  * The deadlines of all sessions of one socket: slots of 2 ms, linked lists through the entries, one
  * real timer armed for the first slot in use.
+ *
+ * An event loop that is late runs its timers before it reads its sockets. What is due then is often answered
+ * already by datagrams in the socket's queue; to send it again would make the loop later still. So the wheel
+ * turns after the socket has been read.
  */
 export class Wheel {
   readonly #clock: Clock
   readonly #slots: (WheelEntry | undefined)[] = Array.from({ length: SLOTS }, () => undefined)
   readonly #used = new Uint32Array(BITMAP_WORDS)
-  readonly #turn = (): void => this.#run()
+  readonly #isBehind: () => boolean
+  readonly #turn = (): void => {
+    this.#cancel = undefined
+    this.#clock.defer(this.#afterReading)
+  }
+  readonly #afterReading = (): void => {
+    const lateMs = this.#clock.now() - this.#armedFor
+    if (this.#isBehind() && lateMs < MAX_PATIENCE_MS) this.#clock.defer(this.#afterReading)
+    else this.#run()
+  }
   /** The first slot number not run yet. */
   #cursor: number
   #armedFor = Infinity
   #cancel: (() => void) | undefined
   size = 0
 
-  constructor(clock: Clock) {
+  /** @param isBehind - Whether the socket's queue was not emptied by the last reading. */
+  constructor(clock: Clock, isBehind: () => boolean = () => false) {
     this.#clock = clock
+    this.#isBehind = isBehind
     this.#cursor = Math.floor(clock.now() / SLOT_MS)
   }
 
@@ -115,22 +132,31 @@ export class Wheel {
     const last = Math.floor(now / SLOT_MS)
     // After a long sleep once around is everything.
     if (last - this.#cursor >= SLOTS) this.#cursor = last - SLOTS + 1
-    while (this.#cursor <= last && this.size > 0) {
-      const slot = this.#cursor & MASK
-      this.#cursor += 1
-      let entry = this.#slots[slot]
-      // Entries set anew by what runs here land in later slots, as the cursor has moved on.
-      while (entry !== undefined) {
-        this.#unlink(entry)
-        const { dueMs } = entry
-        entry.dueMs = Infinity
-        if (dueMs <= now) entry.onDue(now)
-        else this.set(entry, dueMs)
-        entry = this.#slots[slot]
+    let isDone = false
+    try {
+      while (this.#cursor <= last && this.size > 0) {
+        const slot = this.#cursor & MASK
+        // Entries set anew by what runs here land in later slots.
+        this.#cursor += 1
+        this.#runSlot(slot, now)
       }
+      this.#cursor = Math.max(this.#cursor, last + 1)
+      isDone = true
+    } finally {
+      // One that throws keeps none of the others from its turn.
+      if (!isDone) this.#cursor -= 1
+      this.#armForFirst(now)
     }
-    this.#cursor = Math.max(this.#cursor, last + 1)
-    this.#armForFirst(now)
+  }
+
+  #runSlot(slot: number, now: number): void {
+    for (let entry = this.#slots[slot]; entry !== undefined; entry = this.#slots[slot]) {
+      this.#unlink(entry)
+      const { dueMs } = entry
+      entry.dueMs = Infinity
+      if (dueMs <= now) entry.onDue(now)
+      else this.set(entry, dueMs)
+    }
   }
 
   #armForFirst(now: number): void {
