@@ -14,6 +14,7 @@ const MAX_LATE_MS = 25
 
 interface Peer {
   readonly isOpen: boolean
+  stats?(): { readonly timeoutResends: number; readonly fastResends: number }
   send(bytes: Uint8Array): unknown
 }
 
@@ -84,12 +85,18 @@ const at = (values: readonly number[], share: number): number =>
 process.on('message', (question: { hz?: number; stop?: true; take?: true }) => {
   if (question.hz !== undefined) load(question.hz)
   if (question.stop) clearInterval(timer)
+  const { user, system } = process.cpuUsage()
   process.send?.({
+    cpuUs: user + system,
     echoes: samples.length,
     sent,
     p50: at(samples, 0.5),
     p99: at(samples, 0.99),
     tickP99: at(ticks, 0.99),
+    resends: peers.reduce((sum, peer) => {
+      const { timeoutResends = 0, fastResends = 0 } = peer.stats?.() ?? {}
+      return sum + timeoutResends + fastResends
+    }, 0),
     open: peers.filter(({ isOpen }) => isOpen).length,
   })
   if (question.take) {

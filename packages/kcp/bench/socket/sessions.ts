@@ -7,10 +7,16 @@ import { ask, heard, pause, start } from './processes.ts'
 const IDLE_SESSIONS = 5000
 /** Over several processes: one alone would be busier than the listener, and measure itself. */
 const BUSY_PROCESSES = 3
-const BUSY_SESSIONS = 1998
+const BUSY_SESSIONS = 1980
+/** Sessions more, in a process with nothing else to do: what they measure is the listener's doing. */
+const PROBES = 20
 const BUSY_HZ = 20
+const BUSY_MS = 4000
+const FLOODED_SESSIONS = 200
 const FLOOD_PER_SECOND = 100_000
-const FLOOD_SECONDS = 10
+/** Ten seconds of flood in all. */
+const FLOOD_WINDOW_MS = 2500
+const ROUNDS = 4
 
 interface Cost {
   readonly cpuUs: number
@@ -20,6 +26,9 @@ interface Cost {
   readonly counters: KcpCounters
 }
 interface Trips {
+  readonly cpuUs: number
+  readonly resends: number
+  readonly tickP99: number
   readonly echoes: number
   readonly sent: number
   readonly p50: number
@@ -37,6 +46,18 @@ const row = (name: string, value: number, unit: string): BenchRow => ({
   value,
   unit,
   ratio: 1,
+})
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  const middle = sorted.length >> 1
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
+}
+
+/** Median and range over the rounds. */
+const rowOf = (name: string, values: readonly number[], unit: string): BenchRow => ({
+  ...row(name, median(values), unit),
+  range: [Math.min(...values), Math.max(...values)],
 })
 
 /** The server's share of a core over a while. */
@@ -90,78 +111,154 @@ export async function idleCases(): Promise<Cases> {
 export async function busyCases(): Promise<Cases> {
   const perProcess = BUSY_SESSIONS / BUSY_PROCESSES
   const { server, client, port } = await open(perProcess)
+  const bare = start('echo-server.ts', ['bare'])
+  const { port: barePort } = await heard<{ port: number }>(bare)
   const others = Array.from({ length: BUSY_PROCESSES - 1 }, () =>
     start('sessions-client.ts', [port, perProcess]),
   )
-  await Promise.all(others.map(heard))
-  const clients = [client, ...others]
+  const probe = start('sessions-client.ts', [port, PROBES])
+  // What a round trip takes at the same time on the same machine without a listener.
+  const control = start('sessions-client.ts', [barePort, PROBES, 'bare'])
+  await Promise.all([...others, probe, control].map(heard))
+  const loaders = [client, ...others]
+  const clients = [...loaders, probe, control]
   const all = (question: object): Promise<Trips[]> =>
     Promise.all(clients.map((each) => ask<Trips>(each, question)))
   await all({ hz: BUSY_HZ })
   await pause(2000)
-  await all({ take: true })
-  const share = await coreShare(server, 8000)
-  const each = await all({ stop: true })
-  for (const child of [...clients, server]) child.kill()
-  const trips = {
-    echoes: each.reduce((sum, { echoes }) => sum + echoes, 0),
-    p50: Math.max(...each.map(({ p50 }) => p50)),
-    p99: Math.max(...each.map(({ p99 }) => p99)),
+  const seconds = BUSY_MS / 1000
+  const rounds = []
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const before = await all({ take: true })
+    const share = await coreShare(server, BUSY_MS)
+    const after = await all({})
+    const load = after.slice(0, -2)
+    const [probed, controlled] = after.slice(-2) as [Trips, Trips]
+    const sum = (pick: (trips: Trips) => number): number =>
+      load.reduce((total, trips) => total + pick(trips), 0)
+    rounds.push({
+      share,
+      sent: sum(({ sent }) => sent) / seconds,
+      echoes: sum(({ echoes }) => echoes) / seconds,
+      resends: (sum(({ resends }) => resends) - sumOf(before.slice(0, -2))) / seconds,
+      lateness: Math.max(...load.map(({ tickP99 }) => tickP99)),
+      loadP99: Math.max(...load.map(({ p99 }) => p99)),
+      p50: probed.p50,
+      p99: probed.p99,
+      controlP50: controlled.p50,
+      controlP99: controlled.p99,
+      added: probed.p99 - controlled.p99,
+    })
   }
-  const name = `${BUSY_SESSIONS} sessions x ${BUSY_HZ} Hz x 64 B echo`
+  for (const child of [...clients, server, bare]) child.kill()
+  const of = (field: keyof (typeof rounds)[number]): number[] => rounds.map((each) => each[field])
+  const name = `${BUSY_SESSIONS + PROBES} sessions x ${BUSY_HZ} Hz x 64 B echo`
+  const cpuEach = rounds.map(({ share, echoes }) => (share * 1e6) / echoes)
+  const offered = median(of('sent')) / (BUSY_SESSIONS * BUSY_HZ)
   return {
     rows: [
-      row(`${name}: CPU`, share * 100, '% of a core'),
-      row(`${name}: echoes`, trips.echoes / 8, '/s'),
-      row(`${name}: CPU each`, (share * 8e6) / trips.echoes, 'us'),
-      row(`${name}: round trip p50`, trips.p50, 'ms'),
-      row(`${name}: round trip p99`, trips.p99, 'ms'),
+      rowOf(`${name}: sent`, of('sent'), '/s'),
+      rowOf(`${name}: echoes`, of('echoes'), '/s'),
+      rowOf(
+        `${name}: CPU`,
+        of('share').map((share) => share * 100),
+        '% of a core',
+      ),
+      rowOf(`${name}: CPU each`, cpuEach, 'us'),
+      rowOf(`${name}: sent again by clients`, of('resends'), '/s'),
+      rowOf(`${name}: p50 of ${PROBES} probes`, of('p50'), 'ms'),
+      rowOf(`${name}: p50 of a bare echo beside it`, of('controlP50'), 'ms'),
+      rowOf(`${name}: p99 of ${PROBES} probes`, of('p99'), 'ms'),
+      rowOf(`${name}: p99 of a bare echo beside it`, of('controlP99'), 'ms'),
+      rowOf(`${name}: p99 of what makes the load`, of('loadP99'), 'ms'),
+      rowOf(`${name}: p99 of its 1 ms timer`, of('lateness'), 'ms'),
     ],
     checks: [
-      check(`${name}: share of a core`, share, '<= 1'),
-      check(`${name}: p99 of the round trip, ms`, trips.p99, '<= 10'),
+      check(`${name}: sent, of what was to be sent`, offered, '>= 0.95'),
+      check(`${name}: share of a core`, median(of('share')), '<= 1'),
+      check(`${name}: p99 added, ms`, median(of('added')), '<= 10'),
     ],
   }
 }
 
+const sumOf = (trips: readonly Trips[]): number =>
+  trips.reduce((total, { resends }) => total + resends, 0)
+
 export async function floodCases(): Promise<Cases> {
-  const { server, client, port } = await open(200)
+  const { server, client, port } = await open(FLOODED_SESSIONS)
+  const elsewhere = start('echo-server.ts', ['drop'])
+  const { port: portElsewhere } = await heard<{ port: number }>(elsewhere)
+  const floods = {
+    here: start('flood-client.ts', [port, FLOOD_PER_SECOND]),
+    // The same work for the machine, but not for the listener.
+    elsewhere: start('flood-client.ts', [portElsewhere, FLOOD_PER_SECOND]),
+  }
+  await Promise.all(Object.values(floods).map(heard))
   await ask(client, { hz: BUSY_HZ })
   await pause(3000)
-  await ask(client, { take: true })
-  await pause(5000)
-  const calm = await ask<Trips>(client, { take: true })
   const before = await ask<Cost>(server, 'cost')
-  const flood = start('flood-client.ts', [port, FLOOD_PER_SECOND])
-  await heard(flood)
-  await ask(flood, { begin: true })
-  await pause(FLOOD_SECONDS * 1000)
-  const during = await ask<Trips>(client, { stop: true })
-  const sent = await ask<{ sent: number; sentBytes: number; received: number }>(flood, {
+  const p99: Record<'quiet' | 'elsewhere' | 'here', number[]> = {
+    quiet: [],
+    elsewhere: [],
+    here: [],
+  }
+  let cpuUs = 0
+  let calmCpuUs = 0
+  for (let round = 0; round < ROUNDS; round += 1) {
+    for (const place of ['quiet', 'elsewhere', 'here'] as const) {
+      const flood = place === 'quiet' ? undefined : floods[place]
+      if (flood !== undefined) await ask(flood, { begin: true })
+      await ask(client, { take: true })
+      const { cpuUs: cpuBefore } = await ask<Cost>(server, 'cpu')
+      await pause(FLOOD_WINDOW_MS)
+      const spent = (await ask<Cost>(server, 'cpu')).cpuUs - cpuBefore
+      if (place === 'here') cpuUs += spent
+      if (place === 'quiet') calmCpuUs += spent
+      p99[place].push((await ask<Trips>(client, {})).p99)
+      if (flood !== undefined) await ask(flood, { stop: true })
+      await pause(300)
+    }
+  }
+  const { open: stillOpen } = await ask<Trips>(client, { stop: true })
+  const sent = await ask<{ sent: number; sentBytes: number; received: number }>(floods.here, {
     stop: true,
   })
   const after = await ask<Cost>(server, 'cost')
-  for (const child of [flood, client, server]) child.kill()
+  for (const child of [...Object.values(floods), elsewhere, client, server]) child.kill()
   const name = `${FLOOD_PER_SECOND} forged hellos a second`
-  const arrived = after.counters.retries + after.counters.dropped.retryBudget
+  const seconds = (ROUNDS * FLOOD_WINDOW_MS) / 1000
+  const arrived = after.counters.retries + after.counters.dropped.retryBudget - FLOODED_SESSIONS
   const growth = (after.heapUsed - before.heapUsed) / 1024
+  const sessions = `p99 of ${FLOODED_SESSIONS} sessions`
   return {
     rows: [
-      row(`${name}: sent`, sent.sent / FLOOD_SECONDS, '/s'),
-      row(`${name}: taken by the listener`, arrived / FLOOD_SECONDS, '/s'),
+      row(`${name}: sent`, sent.sent / seconds, '/s'),
+      row(`${name}: taken by the listener`, arrived / seconds, '/s'),
+      row(`${name}: CPU each`, (cpuUs - calmCpuUs) / arrived, 'us'),
       row(
-        `${name}: CPU each, with 4000 echoes a second`,
-        (after.cpuUs - before.cpuUs) / arrived,
-        'us',
+        `${name}: CPU with ${FLOODED_SESSIONS * BUSY_HZ} echoes a second`,
+        cpuUs / seconds / 1e4,
+        '% of a core',
       ),
       row(`${name}: heap growth`, growth, 'KiB'),
-      row(`${name}: p99 of 200 sessions before`, calm.p99, 'ms'),
-      row(`${name}: p99 of 200 sessions during`, during.p99, 'ms'),
-      row(`${name}: sessions still open`, during.open, ''),
+      rowOf(`${name}: ${sessions} without`, p99.quiet, 'ms'),
+      rowOf(`${name}: ${sessions} while others are flooded`, p99.elsewhere, 'ms'),
+      rowOf(`${name}: ${sessions} during`, p99.here, 'ms'),
+      row(`${name}: sessions still open`, stillOpen, ''),
     ],
     checks: [
+      check(
+        `${name}: sent, of what was to be sent`,
+        sent.sent / seconds / FLOOD_PER_SECOND,
+        '>= 0.95',
+      ),
       check(`${name}: heap growth, KiB`, Math.max(0, growth), '<= 512'),
-      check(`${name}: p99 against before`, during.p99 / calm.p99, '<= 2'),
+      check(`${name}: p99 against without`, median(p99.here) / median(p99.quiet), '<= 2'),
+      check(
+        `${name}: p99 against others flooded`,
+        median(p99.here) / median(p99.elsewhere),
+        '<= 2',
+      ),
       check(`${name}: amplification`, sent.received / sent.sentBytes, '<= 1'),
     ],
   }

@@ -48,7 +48,8 @@ class SharedSocket {
 
   constructor(socket: DatagramSocket) {
     this.socket = socket
-    socket.onDatagram = (bytes, address, port) => this.#find(bytes)?.onDatagram(bytes, address, port)
+    socket.onDatagram = (bytes, address, port) =>
+      this.#find(bytes)?.onDatagram(bytes, address, port)
   }
 
   #find(bytes: Uint8Array): Share | undefined {
