@@ -3,11 +3,10 @@ import { connect } from '../../src/index.ts'
 import { openUdpSocket } from '../../src/socket/udp-socket.ts'
 import { sharedSockets } from './shared-sockets.ts'
 
-const [port = '0', count = '0', mode = 'sessions'] = process.argv.slice(2)
+const [port = '0', count = '0', mode = 'sessions', perSocket = '50'] = process.argv.slice(2)
 const target = { host: '127.0.0.1', port: Number(port) }
 const BATCH = 100
-const SESSIONS_PER_SOCKET = 50
-const SOCKETS = Math.ceil(Number(count) / SESSIONS_PER_SOCKET)
+const SOCKETS = Math.ceil(Number(count) / Number(perSocket))
 const BUFFER_BYTES = 1024 * 1024
 const MESSAGE_BYTES = 64
 const MAX_LATE_MS = 25

@@ -13,6 +13,13 @@ export interface DatagramSocket {
   onDatagram: (bytes: Uint8Array, address: string, port: number) => void
   /** Nobody listens there, the network is gone: advice, never an end. */
   onError: (error: Error) => void
+  /**
+   * Opens a second socket on this port, to which the system gives what comes from that address, with a queue
+   * of its own. Left out where there is no such thing.
+   */
+  openFor?(address: string, port: number): Promise<DatagramSocket>
+  /** Room for received datagrams that the system gave, when it can be known. */
+  readonly receiveBufferBytes?: number | undefined
   close(): Promise<void>
 }
 

@@ -27,6 +27,7 @@ import { RateLimit, RateLimits } from './rate-limit.ts'
 import { RetryTokens } from './retry-tokens.ts'
 import { SafeConversation, type Registry } from './safe-conversation.ts'
 import { KcpSession } from './session.ts'
+import { Shelters } from './shelters.ts'
 import { TimeWait } from './time-wait.ts'
 
 /** Networks whose rate of handshakes is remembered. */
@@ -34,6 +35,8 @@ const MAX_PREFIXES = 8192
 /** A hello with a token is answered by the same ACCEPT for so long: as long as a token is good. */
 const ACCEPT_CACHE_MS = 10_000
 const EXPIRE_EVERY_MS = 1000
+/** So many useless datagrams in that time are a flood, whatever they are. */
+const FLOOD_DROPS = 5000
 
 /** One of several processes that share a port by `reusePort`. */
 export interface KcpWorker {
@@ -150,6 +153,8 @@ export class KcpListener implements AsyncDisposable {
   readonly #perAddress = new Map<string, number>()
   readonly #accepted = new Map<string, Accepted>()
   readonly #timeWait = new TimeWait()
+  readonly #shelters: Shelters
+  #droppedBefore = 0
   readonly #registry: Registry
   #cancelExpiry: (() => void) | undefined
   #isClosed = false
@@ -174,8 +179,14 @@ export class KcpListener implements AsyncDisposable {
     this.#registry = {
       onEstablished: (conversation) => this.#establish(conversation),
       onLeave: (conversation) => this.#forget(conversation),
+      onHeard: (conversation) => this.#shelters.heard(conversation),
+      onMoving: (address, port) => this.#shelters.left(address, port),
     }
-    endpoint.socket.onDatagram = (bytes, address, port) => this.deliver(bytes, address, port)
+    const deliver = (bytes: Uint8Array, address: string, port: number): void =>
+      this.deliver(bytes, address, port)
+    endpoint.socket.onDatagram = deliver
+    this.#shelters = new Shelters(endpoint.socket, deliver)
+    tellSmallBuffer(endpoint)
     endpoint.socket.onError = (error) =>
       endpoint.options.logger.debug('socket error', { message: error.message })
     this.#expireLater()
@@ -256,6 +267,7 @@ export class KcpListener implements AsyncDisposable {
 
   #closeSocket(): Promise<void> {
     this.#cancelExpiry?.()
+    this.#shelters.close()
     this.#endpoint.turns.wheel.clear()
     return this.#endpoint.socket.close()
   }
@@ -296,6 +308,7 @@ export class KcpListener implements AsyncDisposable {
     // What a flood is made of goes before anything else is looked at.
     if (bytes.length >= MIN_HELLO_BYTES && isFirstHello(bytes) && this.#retryBudget.isSpent(now)) {
       endpoint.drop('retryBudget')
+      this.#shelters.flooded(now)
       return
     }
     const hello = decodeHello(bytes)
@@ -412,6 +425,7 @@ export class KcpListener implements AsyncDisposable {
     const untilMs = now + 2 * this.#endpoint.options.idleTimeoutMs
     const answer = conversation.lastWord()
     this.#timeWait.add(conv, { untilMs, address: lastAddress, port, answer }, now)
+    this.#shelters.left(lastAddress, port)
     if (this.#isClosed) this.#endpoint.clock.defer(() => this.#closeIfUnused())
   }
 
@@ -419,6 +433,10 @@ export class KcpListener implements AsyncDisposable {
     this.#cancelExpiry = this.#endpoint.clock.setTimer(EXPIRE_EVERY_MS, () => {
       const now = this.#endpoint.now()
       this.#timeWait.expire(now)
+      const dropped = Object.values(this.#endpoint.counters.dropped).reduce((a, b) => a + b, 0)
+      if (dropped - this.#droppedBefore > FLOOD_DROPS) this.#shelters.flooded(now)
+      this.#droppedBefore = dropped
+      this.#shelters.expire(now)
       for (const [key, { untilMs }] of this.#accepted) {
         if (untilMs > now) break
         this.#accepted.delete(key)
@@ -426,4 +444,15 @@ export class KcpListener implements AsyncDisposable {
       this.#expireLater()
     })
   }
+}
+
+/** A queue that is too short drops datagrams whenever the process is busy for a moment. */
+function tellSmallBuffer({ socket, options }: Endpoint): void {
+  const asked = options.socketBufferBytes
+  const given = socket.receiveBufferBytes
+  if (given === undefined || given >= asked) return
+  options.logger.warn('the system gives less room for received datagrams than asked for', {
+    asked,
+    given,
+  })
 }

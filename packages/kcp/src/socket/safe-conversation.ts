@@ -52,6 +52,10 @@ export interface Registry {
   /** The first authentic datagram of the other end has come. */
   onEstablished(conversation: SafeConversation): void
   onLeave(conversation: SafeConversation): void
+  /** An authentic datagram has come. */
+  onHeard?(conversation: SafeConversation): void
+  /** It leaves this address for another. */
+  onMoving?(address: string, port: number): void
 }
 
 export interface SafeConversationInit {
@@ -105,6 +109,8 @@ export class SafeConversation extends Conversation {
   /** The address whose limits count it: the one it began with. */
   readonly firstAddress: string
   migrations = 0
+  /** For `Shelters`. */
+  shelterFlood = 0
 
   constructor(
     endpoint: Endpoint,
@@ -210,6 +216,7 @@ export class SafeConversation extends Conversation {
     this.lastHeardMs = nowMs
     this.#pings = 0
     this.#refusedMs = Infinity
+    this.#registry.onHeard?.(this)
     if (!this.#isEstablished) {
       this.#isEstablished = true
       this.#registry.onEstablished(this)
@@ -502,6 +509,8 @@ export class SafeConversation extends Conversation {
     this.#path = undefined
     // Another port alone is a NAT that forgot, and the path as it was.
     if (address !== this.address) this.kcp.resetPath(nowMs)
+    this.#registry.onMoving?.(this.address, this.port)
+    this.shelterFlood = 0
     this.address = address
     this.port = port
     this.migrations += 1

@@ -12,8 +12,23 @@ const BUFFER_BYTES = 2048
 /** More waiting in the process than this is no use to anybody: the datagrams would be late. */
 const MAX_QUEUED_BYTES = 1024 * 1024
 
+/** Where a socket that is connected gets what comes from there, though others are bound to the same port. */
+const PREFERS_CONNECTED = process.platform === 'linux'
+
 /** Opens a socket of `node:dgram`. */
 export const openUdpSocket: OpenDatagramSocket = async (options) => {
+  const { bind, connect, reusePort } = options
+  if (!PREFERS_CONNECTED || bind === undefined || connect !== undefined || reusePort)
+    return openOne(options)
+  // A port that is to be shared with sockets for single clients must allow it from the start; but it is
+  // taken only when nobody has it.
+  const first = await openOne(options)
+  const { port } = first
+  await first.close()
+  return openOne({ ...options, bind: { ...bind, port }, reusePort: true })
+}
+
+const openOne = async (options: DatagramSocketOptions): Promise<DatagramSocket> => {
   const host = (options.bind ?? options.connect)?.host ?? '0.0.0.0'
   const family = isIP(host) === 6 ? 6 : 4
   let isOpen = false
@@ -58,6 +73,8 @@ class UdpSocket implements DatagramSocket {
   readonly port: number
   onDatagram: (bytes: Uint8Array, address: string, port: number) => void = () => {}
   onError: (error: Error) => void = () => {}
+  openFor?: (address: string, port: number) => Promise<DatagramSocket>
+  readonly receiveBufferBytes: number | undefined
   readonly #socket: Socket
   readonly #isConnected: boolean
   #buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES)
@@ -77,6 +94,13 @@ class UdpSocket implements DatagramSocket {
       } catch {
         // The system gives what it wants to give.
       }
+    }
+    this.receiveBufferBytes = givenBytes(socket)
+    const { bind } = options
+    if (PREFERS_CONNECTED && bind !== undefined && options.reusePort && !this.#isConnected) {
+      const own = { host: bind.host, port }
+      this.openFor = (peer, peerPort) =>
+        openOne({ ...options, bind: own, connect: { host: peer, port: peerPort } })
     }
     // A handler that throws must not keep the next datagram from its own.
     socket.on('message', (bytes, from) => this.onDatagram(bytes, from.address, from.port))
@@ -111,5 +135,15 @@ class UdpSocket implements DatagramSocket {
     return (this.#closing ??= new Promise((resolve) => {
       this.#socket.close(() => resolve())
     }))
+  }
+}
+
+function givenBytes(socket: Socket): number | undefined {
+  try {
+    const bytes = socket.getRecvBufferSize()
+    // Linux counts its own bookkeeping too, and says twice what is for the datagrams.
+    return process.platform === 'linux' ? bytes / 2 : bytes
+  } catch {
+    return undefined
   }
 }

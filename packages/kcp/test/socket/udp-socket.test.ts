@@ -1,6 +1,7 @@
 import { eventually, freePort, seededRandom, UdpFaultProxy } from '@rts/testing'
 import { afterEach, describe, expect, test } from 'vitest'
 import { connect, listen, socketCounters, type KcpSession } from '../../src/index.ts'
+import { encodeHello } from '../../src/socket/datagram.ts'
 import { openUdpSocket } from '../../src/socket/udp-socket.ts'
 
 const HOST = '127.0.0.1'
@@ -44,7 +45,68 @@ test('datagrams sent in one turn from one buffer arrive as they were sent', asyn
   expect(got).toEqual(Array.from({ length: 200 }, (_, i) => i * 257))
 })
 
+test('what comes from an address with a socket of its own comes by that one, the rest by the port', async () => {
+  const options = { reusePort: false, bufferBytes: 1024 * 1024 }
+  const open = async (): ReturnType<typeof openUdpSocket> => {
+    const socket = await openUdpSocket({ ...options, bind: { host: HOST, port: 0 } })
+    cleanUps.push(() => socket.close())
+    return socket
+  }
+  const [port, friend, stranger] = [await open(), await open(), await open()]
+  const got: string[] = []
+  port.onDatagram = (bytes) => got.push(`port ${bytes[0]}`)
+  const own = await port.openFor?.(HOST, friend.port)
+  // Only some systems have it.
+  if (own !== undefined) {
+    own.onDatagram = (bytes) => got.push(`own ${bytes[0]}`)
+    cleanUps.push(() => own.close())
+  }
+  friend.send(Uint8Array.of(1), 0, 1, port.port, HOST)
+  stranger.send(Uint8Array.of(2), 0, 1, port.port, HOST)
+  await eventually(() => got.length === 2)
+  expect(got.toSorted()).toEqual(own === undefined ? ['port 1', 'port 2'] : ['own 1', 'port 2'])
+})
+
 describe('over real sockets', () => {
+  test('a flood of first hellos keeps nobody out, and nobody waiting who is in', async () => {
+    let far: KcpSession | undefined
+    const listener = await listen({ host: HOST, port: 0, maxRetriesPerSecond: 200 }, (session) => {
+      far ??= session
+      session.onMessage = (bytes) => void session.send(bytes)
+    })
+    cleanUps.push(() => listener.abort())
+    const near = await connect({ host: HOST, port: listener.port })
+    cleanUps.push(() => near.destroy())
+    let echoes = 0
+    near.onMessage = () => (echoes += 1)
+    const flooder = await openUdpSocket({
+      connect: { host: HOST, port: listener.port },
+      reusePort: false,
+      bufferBytes: 1024 * 1024,
+    })
+    cleanUps.push(() => flooder.close())
+    const hello = encodeHello({
+      nonce: new Uint8Array(8),
+      flags: 0,
+      idleTimeoutMs: 30_000,
+      window: 256,
+      token: new Uint8Array(0),
+      key: new Uint8Array(48),
+    })
+    const flood = setInterval(() => {
+      for (let i = 0; i < 20; i += 1) flooder.send(hello, 0, hello.length, listener.port, HOST)
+    }, 1)
+    cleanUps.push(() => clearInterval(flood))
+    await eventually(() => listener.counters().dropped.retryBudget > 500)
+    for (let i = 0; i < 50; i += 1) {
+      near.send(new Uint8Array(64))
+      await eventually(() => echoes === i + 1)
+    }
+    const late = await connect({ host: HOST, port: listener.port, connectTimeoutMs: 20_000 })
+    cleanUps.push(() => late.destroy())
+    expect(near.isOpen && far!.isOpen).toBe(true)
+  })
+
   test('a line that loses, doubles, reorders and spoils, with a NAT that forgets: all arrives', async () => {
     let proxy: UdpFaultProxy | undefined
     const [near, far] = await ends(async (port) => {
