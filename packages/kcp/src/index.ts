@@ -11,7 +11,7 @@ export { SegmentPool } from './segment-pool.ts'
 export { connect, socketCounters } from './socket/dialer.ts'
 export type { KcpConnectOptions } from './socket/dialer.ts'
 export { listen } from './socket/listener.ts'
-export type { KcpListenOptions, KcpWorker } from './socket/listener.ts'
+export type { KcpListenOptions, KcpWorker } from './socket/listen-options.ts'
 export type KcpListener = import('./socket/listener.ts').KcpListener
 export { connectRaw } from './socket/raw-dialer.ts'
 export type { KcpRawConnectOptions } from './socket/raw-dialer.ts'

@@ -1,20 +1,13 @@
-import { hash } from 'node:crypto'
 import { KcpError } from '../errors.ts'
-import { addressPrefix } from './address-prefix.ts'
 import { KCP_CLOSE } from './close-codes.ts'
 import type { KcpCounters } from './counters.ts'
 import {
   ACCEPT_BODY_BYTES,
-  decodeHello,
   encodeAcceptHeader,
-  encodeRefuse,
-  encodeRetry,
   FIRST_SEALED_KIND,
-  isFirstHello,
   KIND,
   LAST_SEALED_KIND,
   MAX_DATAGRAM_BYTES,
-  MIN_HELLO_BYTES,
   readConv,
   writeU16,
   writeU32,
@@ -22,73 +15,22 @@ import {
   type RefuseReason,
 } from './datagram.ts'
 import { Endpoint } from './endpoint.ts'
-import { resolveOptions, whole, type KcpSocketOptions } from './options.ts'
-import { RateLimit, RateLimits } from './rate-limit.ts'
-import { RetryTokens } from './retry-tokens.ts'
+import { Handshakes } from './handshakes.ts'
+import {
+  resolveLimits,
+  type KcpListenOptions,
+  type KcpWorker,
+  type ResolvedLimits,
+} from './listen-options.ts'
+import { resolveOptions } from './options.ts'
 import { SafeConversation, type Registry } from './safe-conversation.ts'
 import { KcpSession } from './session.ts'
 import { Shelters } from './shelters.ts'
 import { TimeWait } from './time-wait.ts'
 
-/** Networks whose rate of handshakes is remembered. */
-const MAX_PREFIXES = 8192
-/** A hello with a token is answered by the same ACCEPT for so long: as long as a token is good. */
-const ACCEPT_CACHE_MS = 10_000
 const EXPIRE_EVERY_MS = 1000
 /** So many useless datagrams in that time are a flood, whatever they are. */
 const FLOOD_DROPS = 5000
-
-/** One of several processes that share a port by `reusePort`. */
-export interface KcpWorker {
-  /** 0 to `count` - 1. */
-  readonly index: number
-  readonly count: number
-  /** Takes a datagram of another worker's session, to hand to that one's `listener.deliver`. */
-  readonly forward: (worker: number, datagram: Uint8Array, address: string, port: number) => void
-}
-
-export interface KcpListenOptions extends KcpSocketOptions {
-  /** @defaultValue '0.0.0.0' */
-  readonly host?: string
-  /** 0 takes a free one. */
-  readonly port: number
-  /** Lets several processes bind this port (Linux and BSD, Node 22.12 or later). @defaultValue false */
-  readonly reusePort?: boolean
-  /** Which of those this is: sessions of clients whose address changes may arrive at another. */
-  readonly worker?: KcpWorker
-  /** Asked before a session is made for an address that has been proven. @defaultValue everyone */
-  readonly allow?: (address: string, port: number) => boolean
-  /** Sessions at one time. @defaultValue 16384 */
-  readonly maxSessions?: number
-  /** Sessions of one IP address at one time. @defaultValue 256 */
-  readonly maxSessionsPerAddress?: number
-  /** Answers to first hellos a second, from whomever; each costs an HMAC and a small datagram. @defaultValue 5000 */
-  readonly maxRetriesPerSecond?: number
-  /** Handshakes a second of one network, /24 or /56, with its address proven. @defaultValue 100 */
-  readonly maxHandshakesPerSecond?: number
-  /** Closes the listener and its sessions. */
-  readonly signal?: AbortSignal
-}
-
-type ResolvedLimits = Required<
-  Pick<
-    KcpListenOptions,
-    'maxSessions' | 'maxSessionsPerAddress' | 'maxRetriesPerSecond' | 'maxHandshakesPerSecond'
-  >
->
-
-const LIMITS: ResolvedLimits = {
-  maxSessions: 16_384,
-  maxSessionsPerAddress: 256,
-  maxRetriesPerSecond: 5000,
-  maxHandshakesPerSecond: 100,
-}
-
-/** The same ACCEPT for the same hello, whether its session still lives or not. */
-interface Accepted {
-  readonly answer: Uint8Array
-  readonly untilMs: number
-}
 
 /**
  * Binds a UDP port and takes sessions on it.
@@ -124,20 +66,6 @@ export async function listen(
   return listener
 }
 
-function resolveLimits(options: KcpListenOptions): ResolvedLimits {
-  const limits = { ...LIMITS }
-  for (const field of Object.keys(limits) as (keyof ResolvedLimits)[]) {
-    limits[field] = options[field] ?? limits[field]
-    whole(limits, field, 0, 2 ** 31)
-  }
-  const { worker } = options
-  if (worker !== undefined) {
-    whole(worker, 'count', 1, 4096)
-    whole(worker, 'index', 0, worker.count - 1)
-  }
-  return limits
-}
-
 /** A bound port and its sessions. */
 export class KcpListener implements AsyncDisposable {
   readonly #endpoint: Endpoint
@@ -145,13 +73,10 @@ export class KcpListener implements AsyncDisposable {
   readonly #worker: KcpWorker | undefined
   readonly #allow: (address: string, port: number) => boolean
   readonly #onSession: (session: KcpSession) => void
-  readonly #tokens: RetryTokens
-  readonly #retryBudget: RateLimit
-  readonly #handshakes: RateLimits
+  readonly #handshakes: Handshakes
   readonly #conversations = new Map<number, SafeConversation>()
   #sessionCount = 0
   readonly #perAddress = new Map<string, number>()
-  readonly #accepted = new Map<string, Accepted>()
   readonly #timeWait = new TimeWait()
   readonly #shelters: Shelters
   #droppedBefore = 0
@@ -172,10 +97,6 @@ export class KcpListener implements AsyncDisposable {
     this.#worker = options.worker
     this.#allow = options.allow ?? (() => true)
     this.#onSession = onSession
-    const now = endpoint.now()
-    this.#tokens = new RetryTokens(endpoint.clock, endpoint.random)
-    this.#retryBudget = new RateLimit(limits.maxRetriesPerSecond, now)
-    this.#handshakes = new RateLimits(limits.maxHandshakesPerSecond, MAX_PREFIXES)
     this.#registry = {
       onEstablished: (conversation) => this.#establish(conversation),
       onLeave: (conversation) => this.#forget(conversation),
@@ -186,6 +107,12 @@ export class KcpListener implements AsyncDisposable {
       this.deliver(bytes, address, port)
     endpoint.socket.onDatagram = deliver
     this.#shelters = new Shelters(endpoint.socket, deliver)
+    this.#handshakes = new Handshakes(
+      endpoint,
+      limits,
+      (...client) => this.#accept(...client),
+      (nowMs) => this.#shelters.flooded(nowMs),
+    )
     tellSmallBuffer(endpoint)
     endpoint.socket.onError = (error) =>
       endpoint.options.logger.debug('socket error', { message: error.message })
@@ -225,7 +152,7 @@ export class KcpListener implements AsyncDisposable {
     const kind = bytes[0] ?? 0
     if (kind >= FIRST_SEALED_KIND && kind <= LAST_SEALED_KIND)
       this.#deliverSealed(bytes, address, port)
-    else if (kind === KIND.hello) this.#answerHello(bytes, address, port)
+    else if (kind === KIND.hello) this.#handshakes.answer(bytes, address, port)
     else endpoint.drop(bytes.length === 0 ? 'tooShort' : 'unknownKind')
   }
 
@@ -300,55 +227,6 @@ export class KcpListener implements AsyncDisposable {
     endpoint.drop('closedConv')
     const answer = this.#timeWait.answer(conv, address, port, bytes.length)
     if (answer !== undefined) endpoint.send(answer, 0, answer.length, address, port)
-  }
-
-  #answerHello(bytes: Uint8Array, address: string, port: number): void {
-    const endpoint = this.#endpoint
-    const now = endpoint.now()
-    // What a flood is made of goes before anything else is looked at.
-    if (bytes.length >= MIN_HELLO_BYTES && isFirstHello(bytes) && this.#retryBudget.isSpent(now)) {
-      endpoint.drop('retryBudget')
-      this.#shelters.flooded(now)
-      return
-    }
-    const hello = decodeHello(bytes)
-    if (typeof hello === 'string') {
-      endpoint.drop(hello)
-      return
-    }
-    const { nonce, key } = hello
-    if (hello.token.length === 0) {
-      // Whoever sent this may have forged the address: no memory, and a bounded number of small answers.
-      this.#retryBudget.take(now)
-      const retry = encodeRetry(nonce, this.#tokens.make({ address, port, nonce, key }))
-      endpoint.counters.retries += 1
-      endpoint.send(retry, 0, retry.length, address, port)
-      return
-    }
-    if (!this.#tokens.check(hello.token, { address, port, nonce, key })) {
-      endpoint.drop('badToken')
-      return
-    }
-    // The very same again is the same client, whose ACCEPT was lost.
-    const cacheKey = `${address} ${port} ${hash('sha256', bytes)}`
-    const accepted = this.#accepted.get(cacheKey)
-    if (accepted !== undefined) {
-      endpoint.send(accepted.answer, 0, accepted.answer.length, address, port)
-      return
-    }
-    if (!this.#handshakes.take(addressPrefix(address), now)) {
-      endpoint.drop('handshakeRate')
-      return
-    }
-    const answer = this.#accept(hello, bytes, address, port, now)
-    if (typeof answer !== 'string') {
-      this.#accepted.set(cacheKey, { answer, untilMs: now + ACCEPT_CACHE_MS })
-      endpoint.send(answer, 0, answer.length, address, port)
-      return
-    }
-    endpoint.drop(answer === 'full' ? 'full' : 'refused')
-    const refuse = encodeRefuse(nonce, answer)
-    endpoint.send(refuse, 0, refuse.length, address, port)
   }
 
   #accept(
@@ -437,10 +315,7 @@ export class KcpListener implements AsyncDisposable {
       if (dropped - this.#droppedBefore > FLOOD_DROPS) this.#shelters.flooded(now)
       this.#droppedBefore = dropped
       this.#shelters.expire(now)
-      for (const [key, { untilMs }] of this.#accepted) {
-        if (untilMs > now) break
-        this.#accepted.delete(key)
-      }
+      this.#handshakes.expire(now)
       this.#expireLater()
     })
   }

@@ -1,0 +1,62 @@
+import { whole, type KcpSocketOptions } from './options.ts'
+
+/** One of several processes that share a port by `reusePort`. */
+export interface KcpWorker {
+  /** 0 to `count` - 1. */
+  readonly index: number
+  readonly count: number
+  /** Takes a datagram of another worker's session, to hand to that one's `listener.deliver`. */
+  readonly forward: (worker: number, datagram: Uint8Array, address: string, port: number) => void
+}
+
+export interface KcpListenOptions extends KcpSocketOptions {
+  /** @defaultValue '0.0.0.0' */
+  readonly host?: string
+  /** 0 takes a free one. */
+  readonly port: number
+  /** Lets several processes bind this port (Linux and BSD, Node 22.12 or later). @defaultValue false */
+  readonly reusePort?: boolean
+  /** Which of those this is: sessions of clients whose address changes may arrive at another. */
+  readonly worker?: KcpWorker
+  /** Asked before a session is made for an address that has been proven. @defaultValue everyone */
+  readonly allow?: (address: string, port: number) => boolean
+  /** Sessions at one time. @defaultValue 16384 */
+  readonly maxSessions?: number
+  /** Sessions of one IP address at one time. @defaultValue 256 */
+  readonly maxSessionsPerAddress?: number
+  /** Answers to first hellos a second, from whomever; each costs an HMAC and a small datagram. @defaultValue 5000 */
+  readonly maxRetriesPerSecond?: number
+  /** Handshakes a second of one network, /24 or /56, with its address proven. @defaultValue 100 */
+  readonly maxHandshakesPerSecond?: number
+  /** Closes the listener and its sessions. */
+  readonly signal?: AbortSignal
+}
+
+export type ResolvedLimits = Required<
+  Pick<
+    KcpListenOptions,
+    'maxSessions' | 'maxSessionsPerAddress' | 'maxRetriesPerSecond' | 'maxHandshakesPerSecond'
+  >
+>
+
+const LIMITS: ResolvedLimits = {
+  maxSessions: 16_384,
+  maxSessionsPerAddress: 256,
+  maxRetriesPerSecond: 5000,
+  maxHandshakesPerSecond: 100,
+}
+
+/** @throws RangeError naming the option that is out of range. */
+export function resolveLimits(options: KcpListenOptions): ResolvedLimits {
+  const limits = { ...LIMITS }
+  for (const field of Object.keys(limits) as (keyof ResolvedLimits)[]) {
+    limits[field] = options[field] ?? limits[field]
+    whole(limits, field, 0, 2 ** 31)
+  }
+  const { worker } = options
+  if (worker !== undefined) {
+    whole(worker, 'count', 1, 4096)
+    whole(worker, 'index', 0, worker.count - 1)
+  }
+  return limits
+}
