@@ -78,3 +78,36 @@ test('a deadline that is past fires at once; none is no deadline', () => {
   time.run(10_000)
   expect(past.fired).toHaveLength(1)
 })
+
+test('waits for datagrams that have come and are not read yet, but not for ever', () => {
+  const { clock, time } = new VirtualNetwork()
+  let unread = 3
+  const wheel = new Wheel(
+    { ...clock, defer: (fn) => void time.setTimer(1, fn) },
+    () => unread-- > 0,
+  )
+  const [brief, long] = [new Entry(), new Entry()]
+  wheel.set(brief, 10)
+  time.run(100)
+  expect(brief.fired[0]).toBeGreaterThanOrEqual(13)
+  expect(brief.fired[0]).toBeLessThan(17)
+  unread = Infinity
+  wheel.set(long, 200)
+  time.run(300)
+  expect(long.fired[0]).toBeGreaterThanOrEqual(220)
+  expect(long.fired[0]).toBeLessThan(225)
+})
+
+test('what throws keeps no other entry from its deadline', () => {
+  const { clock, time } = new VirtualNetwork()
+  const wheel = new Wheel(clock)
+  const [bad, good] = [new Entry(), new Entry()]
+  bad.again = () => {
+    throw new Error('thrown')
+  }
+  wheel.set(good, 10)
+  wheel.set(bad, 10)
+  expect(() => time.run(100)).toThrow('thrown')
+  time.run(200)
+  expect(good.fired).toHaveLength(1)
+})
