@@ -183,6 +183,7 @@ export class ClassRecord {
     const prototypeKeys = this.#prototypeKeys
     const staticKeys = this.#staticKeys
     const restoreClass = identity === undefined ? undefined : snapshot(identity)
+    const restoreStatics = identity === undefined ? undefined : this.#privates?.snapshot(identity)
     return () => {
       this.version = version
       this.raw = raw
@@ -196,6 +197,7 @@ export class ClassRecord {
       for (const key of Object.keys(this.methods)) if (!(key in methods)) delete this.methods[key]
       Object.assign(this.methods, methods)
       restoreClass?.()
+      restoreStatics?.()
     }
   }
 }

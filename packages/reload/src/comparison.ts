@@ -1,6 +1,7 @@
 // What differs between two versions of a module, and what of the difference does not reach the running process.
+import { isDeepStrictEqual } from 'node:util'
 import type { ClassShape, ModuleCode } from './module-code.ts'
-import type { ModuleSlot } from './module-slot.ts'
+import type { ModuleSlot, ModuleVersion } from './module-slot.ts'
 import type { PatchedClass, ReloadWarning } from './report.ts'
 
 interface Difference {
@@ -109,26 +110,29 @@ function warnOfMembers(
   }
 }
 
-/** Values that modules read from another one's exports before, and that are others now. */
+/**
+ * Values that modules took from this one's exports before, and that are others now. A module that is reloaded as well
+ * takes anew what it takes at its top level; what its functions handed out stays.
+ */
 export function copiedExports(
   slot: ModuleSlot,
-  before: ReadonlyMap<string, unknown>,
-  old: ModuleCode | undefined,
-  reloaded: ReadonlySet<ModuleSlot>,
+  values: ReadonlyMap<string, unknown>,
+  before: ReadonlyMap<ModuleSlot, ModuleVersion | undefined>,
 ): ReloadWarning[] {
   const warnings: ReloadWarning[] = []
-  const now = slot.current!.code
+  const texts = slot.current!.code.functions
+  const oldTexts = before.get(slot)?.code.functions
   for (const importer of slot.importers) {
-    if (reloaded.has(importer) || importer.current === undefined) continue
-    for (const { request, name, line } of importer.current.code.copied) {
-      if (importer.current.links[request] !== slot) continue
+    const isReloaded = before.has(importer)
+    const version = isReloaded ? before.get(importer) : importer.current
+    if (version === undefined || !importer.isEvaluated) continue
+    for (const { request, name, line, isTopLevel } of version.code.copied) {
+      if (version.links[request] !== slot || (isReloaded && isTopLevel)) continue
       const value = slot.exports[name]
-      if (!before.has(name) || Object.is(before.get(name), value)) continue
-      const isSameFunction =
-        typeof value === 'function' &&
-        now.functions.get(name)?.text !== undefined &&
-        now.functions.get(name)?.text === old?.functions.get(name)?.text
-      if (isSameFunction) continue
+      if (!values.has(name) || Object.is(values.get(name), value)) continue
+      if (isSameConstant(values.get(name), value)) continue
+      const text = typeof value === 'function' ? texts.get(name)?.text : undefined
+      if (text === undefined ? isReloaded : text === oldTexts?.get(name)?.text) continue
       warnings.push({
         kind: 'copied-export',
         message: `a copy of "${name}" was taken here before ${slot.file} changed; it stays what it was`,
@@ -138,4 +142,21 @@ export function copiedExports(
     }
   }
   return warnings
+}
+
+/**
+ * Whether a value is data that nobody has changed since it was made, and that the new version made just so. What is
+ * shared in order to be filled is empty at first, and differs from its new self later.
+ */
+function isSameConstant(before: unknown, after: unknown): boolean {
+  return isPlain(after) && Object.keys(after).length > 0 && isDeepStrictEqual(before, after)
+}
+
+function isPlain(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null) return false
+  const parent = Object.getPrototypeOf(value) as unknown
+  return (
+    (parent === Object.prototype || parent === Array.prototype) &&
+    Object.values(value).every((one) => Object(one) !== one || isPlain(one))
+  )
 }

@@ -1,3 +1,5 @@
+import { fileURLToPath } from 'node:url'
+
 export type ReloadErrorCode =
   | 'RELOAD_SYNTAX'
   | 'RELOAD_TOP_LEVEL_AWAIT'
@@ -43,13 +45,18 @@ export function placeAt(file: string, text: string, offset: number): Place {
   return { file, line, column: offset - before.lastIndexOf('\n') }
 }
 
+const FRAME = /^\s*at (?:.*? \()?(?:async )?((?:file:\/\/)?\/.*):(\d+):(\d+)\)?$/
+/** What V8 puts above the message of a SyntaxError. */
+const HEADING = /^((?:file:\/\/)?\/.*):(\d+)$/
+
 /** Where an error was thrown, by the first frame of its stack that lies in one of the files. */
 export function placeOfError(error: unknown, isHot: (file: string) => boolean): Place | undefined {
   const stack = error instanceof Error ? (error.stack ?? '') : ''
-  for (const [, path, line, column] of stack.matchAll(
-    /(?:file:\/\/)?(\/[^\s:()]+):(\d+)(?::(\d+))?/g,
-  )) {
-    const file = decodeURI(path!)
+  for (const text of stack.split('\n')) {
+    const found = FRAME.exec(text) ?? HEADING.exec(text)
+    if (found === null) continue
+    const [, path, line, column] = found
+    const file = path!.startsWith('file:') ? fileURLToPath(path!) : path!
     if (!isHot(file)) continue
     return { file, line: Number(line), ...(column !== undefined && { column: Number(column) }) }
   }

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import type { ModuleCode } from './module-code.ts'
 import type { NativeSide } from './module-slot.ts'
 import type { Runner } from './runner.ts'
+import { isDataFile } from './source-reader.ts'
 
 /** How a stand-in finds its runner: generated code has no other way in. */
 const RUNNERS: unique symbol = Symbol.for('@rts/reload/runners') as never
@@ -17,7 +18,7 @@ const OWN_URL = new URL(
 ).href
 
 interface Shared {
-  [RUNNERS]?: Map<number, (...args: never[]) => void>
+  [RUNNERS]?: Map<number, (...args: never[]) => void> & { last?: number }
 }
 
 interface Wanted {
@@ -37,7 +38,7 @@ export class NativeHooks {
     this.#runner = runner
     const shared = globalThis as unknown as Shared
     const runners = (shared[RUNNERS] ??= new Map())
-    this.#id = runners.size + 1
+    this.#id = runners.last = (runners.last ?? 0) + 1
     runners.set(this.#id, (url: string, namespaces: readonly object[], native: NativeSide) => {
       if (url.includes(DEPENDENCIES)) this.#arrived.set(url, { namespaces, native })
       else this.#runner.start(url, namespaces, native)
@@ -89,7 +90,11 @@ export class NativeHooks {
   }
 
   #note(parent: string | undefined, specifier: string, url: string): void {
-    if (parent === undefined || !url.startsWith('file:')) return
+    if (!url.startsWith('file:')) return
+    if (parent === undefined) {
+      if (this.#isHotUrl(url)) this.#runner.entries.add(url)
+      return
+    }
     const parentFile = parent.startsWith('file:') ? fileURLToPath(parent) : ''
     const from = parent.split('?')[0]!
     if (this.#runner.slots.has(from)) this.#runner.resolved.set(`${from}\n${specifier}`, url)
@@ -106,7 +111,7 @@ export class NativeHooks {
     if (wanted !== undefined) return this.#standIn(url, wanted, [], [])
     if (url.includes('?')) return undefined
     const file = fileURLToPath(url)
-    if (!this.#runner.isHot(file) || (hasType && this.#runner.isData(file))) return undefined
+    if (!this.#runner.isHot(file) || (hasType && isDataFile(file))) return undefined
     const slot = this.#runner.slot(url)
     const code = slot.isEvaluated ? slot.current!.code : this.#runner.pend(slot)
     return this.#standIn(url, this.#requests(url, code), code.exports, code.stars)
@@ -116,7 +121,7 @@ export class NativeHooks {
     const slot = this.#runner.slot(url)
     return code.requests.map((specifier, index) => {
       const hot = this.#runner.hotTarget(slot, specifier)
-      if (hot !== undefined && this.#runner.isData(fileURLToPath(hot))) return undefined
+      if (hot !== undefined && isDataFile(fileURLToPath(hot))) return undefined
       return { specifier, attributes: code.attributes[index]! }
     })
   }
@@ -146,6 +151,8 @@ export class NativeHooks {
       `globalThis[Symbol.for('@rts/reload/runners')].get(${this.#id})(${JSON.stringify(url)}, [${namespaces.join(', ')}], ` +
         `{ meta: import.meta, import: (s, o) => import(s, o), setters: { ${setters.join(', ')} } })`,
     )
+    // Under a name of its own: stacks and debuggers shall find only the hot code under the file's.
+    lines.push(`//# sourceURL=rts-reload://stand-in${new URL(url).pathname}`)
     return lines.join('\n')
   }
 }

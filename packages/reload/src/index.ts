@@ -1,5 +1,5 @@
 export { Reloader, createReloader } from './reloader.ts'
-export type { IncrementalOptions, ReloadPlan, ReloaderOptions } from './reloader.ts'
+export type { IncrementalOptions, ReloadPlan, ReloaderOptions } from './options.ts'
 export { keep, onDispose, scope } from './module-context.ts'
 export type { Listenable, Scope } from './scope.ts'
 export type {

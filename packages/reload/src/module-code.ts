@@ -2,6 +2,8 @@
 export interface ModuleCode {
   /** Body of `function (__hot, __x, __i0, __i1, ...)`. */
   readonly code: string
+  /** Where each part of `code` was in the source, as a source map has it. Empty for data. */
+  readonly mappings: string
   /** Specifiers of static imports and re-exports, in order; the n-th is parameter `__i<n>`. */
   readonly requests: readonly string[]
   /** Import attributes of each request, as text to put after the specifier. */
@@ -16,7 +18,12 @@ export interface ModuleCode {
   readonly classes: ReadonlyMap<string, ClassShape>
   readonly functions: ReadonlyMap<string, FunctionShape>
   /** Imported names that it copies, or reads while it is evaluated: what was read then stays what it was. */
-  readonly copied: readonly ImportedName[]
+  readonly copied: readonly CopiedName[]
+}
+
+export interface CopiedName extends ImportedName {
+  /** Whether the copy is taken anew when the module is evaluated again, rather than by a function of it. */
+  readonly isTopLevel: boolean
 }
 
 export interface ImportedName {

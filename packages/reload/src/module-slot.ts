@@ -43,6 +43,10 @@ export class ModuleSlot {
   readonly natives: Map<string, object> = new Map()
   readonly importers: Set<ModuleSlot> = new Set()
   current: ModuleVersion | undefined
+  /** The script that a live edit put in the place of the current one. */
+  edited: string | undefined
+  /** Whether the current version was evaluated before, by an earlier reload. */
+  ranBefore = false
   isEvaluated = false
   version = 0
   /** The content last accepted or rolled away; `incremental` looks for a change against it. */
@@ -94,7 +98,7 @@ export class ModuleSlot {
   /** Undoes everything that an evaluation may change here. */
   journal(journal: Journal): void {
     const descriptors = Object.getOwnPropertyDescriptors(this.exports)
-    const { current, isEvaluated, version, scope, seenHash } = this
+    const { current, edited, ranBefore, isEvaluated, version, scope, seenHash } = this
     const kept = new Map(this.kept)
     const weak = new Map(this.weak)
     const records = new Set(this.records.keys())
@@ -103,7 +107,7 @@ export class ModuleSlot {
         if (!Object.hasOwn(descriptors, name)) Reflect.deleteProperty(this.exports, name)
       Object.defineProperties(this.exports, descriptors)
       makeFast(this.exports)
-      Object.assign(this, { current, isEvaluated, version, scope, seenHash })
+      Object.assign(this, { current, edited, ranBefore, isEvaluated, version, scope, seenHash })
       refill(this.kept, kept)
       refill(this.weak, weak)
       for (const name of this.records.keys()) if (!records.has(name)) this.records.delete(name)

@@ -34,6 +34,8 @@ return result`
   return (compileFunction(body, ['adopt']) as (adopt: unknown) => Stamper)(adopt)
 }
 
+const STATIC = 'static '
+
 export class PrivateStorages {
   readonly #storage: PrivateStorage
   readonly #known = new Set<string>()
@@ -67,7 +69,7 @@ export class PrivateStorages {
     adopt: (target: Instance) => boolean,
   ): PrivateStorage {
     this.#add(this.#stampers, fields, '', adopt)
-    this.#add(this.#staticStampers, statics, 'static ', () => false)
+    this.#add(this.#staticStampers, statics, STATIC, () => false)
     const only = this.#stampers.length === 1 ? this.#stampers[0] : undefined
     if (only !== undefined) {
       this.#storage.stamp = only.stamp
@@ -78,6 +80,22 @@ export class PrivateStorages {
       }
     }
     return this.#storage
+  }
+
+  /** Remembers the static fields of a class. Returns what sets them back. */
+  snapshot(target: object): () => void {
+    const values = [...this.#known]
+      .filter((name) => name.startsWith(STATIC))
+      .map((name) => name.slice(STATIC.length))
+      .filter((name) => this.#member('has', name)(target))
+      .map((name) => [name, this.#member('get', name)(target)] as const)
+    return () => {
+      for (const [name, value] of values) this.#member('set', name)(target, value)
+    }
+  }
+
+  #member(kind: string, name: string): (target: object, value?: unknown) => unknown {
+    return this.#members.get(`${STATIC}${kind}$${name}`) as () => unknown
   }
 
   #add(

@@ -39,6 +39,8 @@ export type ReloadWarningKind =
   | 'private-reset'
   /** The class is no longer in its module; its instances keep its last code. */
   | 'class-removed'
+  /** No import leads to the module any more: what it had running is ended, its instances keep their last code. */
+  | 'module-unused'
   /** Native importers cannot see a new export without a restart. */
   | 'native-importer'
   /** The file was loaded before the reloader was there. */

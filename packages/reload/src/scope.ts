@@ -26,14 +26,26 @@ export interface Scope {
   /** Calls `fn` again and again. With a `key`, a reload keeps the phase and swaps the function. */
   setInterval(fn: () => void, intervalMs: number, key?: string): () => void
   on(target: object, event: string, listener: Callback): () => void
-  /** Anything that returns its undo, such as `rpc.expose(...)`. Returns the undo. */
+  /** Anything that returns its undo and that may be there twice for a moment. Returns the undo. */
   use(undo: () => void): () => void
+  /**
+   * Something of which there can be but one, such as `scope.start(() => rpc.expose('lobby', lobby))`: `begin` is called
+   * when that of the version before has ended, and returns its undo. A reload that fails calls the old one again.
+   */
+  start(begin: () => () => void): () => void
+}
+
+/** One `begin` of `start`, with its undo while it is under way. */
+interface Started {
+  readonly begin: () => () => void
+  end: (() => void) | undefined
 }
 
 export class ModuleScope implements Scope {
   readonly #clock: Clock
   readonly #registrations = new Set<Registration>()
   readonly #takenOver: (() => void)[] = []
+  readonly #started = new Set<Started>()
   #previous: ModuleScope | undefined
   readonly #disposers: (() => void)[] = []
 
@@ -97,6 +109,36 @@ export class ModuleScope implements Scope {
     )
   }
 
+  start(begin: () => () => void): () => void {
+    const one: Started = { begin, end: undefined }
+    this.#started.add(one)
+    if (this.#previous === undefined) one.end = begin()
+    return () => {
+      this.#started.delete(one)
+      end(one)
+    }
+  }
+
+  /** Ends what the versions before these have started, then starts what these have. All or nothing. */
+  static handOver(scopes: readonly ModuleScope[]): void {
+    const started = scopes.flatMap((scope) => [...scope.#started])
+    const before = scopes.flatMap((scope) =>
+      scope.#previous === undefined ? [] : [...scope.#previous.#started],
+    )
+    const ended: Started[] = []
+    try {
+      for (const one of before) {
+        ended.push(one)
+        end(one)
+      }
+      for (const one of started) one.end = one.begin()
+    } catch (error) {
+      for (const one of started) attempt(() => end(one), [])
+      for (const one of ended) attempt(() => (one.end ??= one.begin()), [])
+      throw error
+    }
+  }
+
   onDispose(fn: () => void): void {
     this.#disposers.push(fn)
   }
@@ -122,7 +164,9 @@ export class ModuleScope implements Scope {
     const errors: unknown[] = []
     for (const run of this.#disposers.splice(0)) attempt(run, errors)
     for (const { cancel } of this.#registrations) attempt(cancel, errors)
+    for (const one of this.#started) attempt(() => end(one), errors)
     this.#registrations.clear()
+    this.#started.clear()
     return errors
   }
 
@@ -159,6 +203,12 @@ export class ModuleScope implements Scope {
     for (const one of this.#registrations) if (one.key === key && one.kind === kind) return one
     return undefined
   }
+}
+
+function end(one: Started): void {
+  const undo = one.end
+  one.end = undefined
+  undo?.()
 }
 
 function attempt(run: () => void, errors: unknown[]): void {

@@ -3,6 +3,7 @@
 import { createRequire, stripTypeScriptTypes } from 'node:module'
 import type * as Esbuild from 'esbuild'
 import { ReloadError } from './errors.ts'
+import { type Mappings, decodeMappings } from './source-map.ts'
 import { checkSyntax } from './syntax.ts'
 
 const require = createRequire(import.meta.url)
@@ -11,11 +12,17 @@ const NEEDS_LOWERING =
 
 /** esbuild's test of private members: an instance from before a member existed shall pass it. */
 const ACCESS_CHECK = /^var __accessCheck = .*member\.has\(obj\) \|\|/m
+/** esbuild's way to give an object a private member: a class that is defined anew has its static ones already. */
+const PRIVATE_ADD = /^var __privateAdd = \(obj, member, value\) => member\.has\(obj\)/m
+/** Where esbuild puts a decorated member: an accessor shall be as hidden from `for in` as any member of a class. */
+const DEFINE_MEMBER = 'desc && __defProp(target, name, desc)'
+/** esbuild gives a decorated default class without a name an empty one. */
+const UNNAMED_CLASS = /(__decorateElement\(_init\d*, 0, )""/
 
 interface Lowered {
   readonly code: string
-  /** For each line of `code`, from 0, the line of the source, from 0. Absent when they are the same. */
-  readonly lines?: readonly (number | undefined)[]
+  /** Where each part of `code` was in the source. Absent when everything is where it was. */
+  readonly mappings?: Mappings
 }
 
 /** Removes the types of a source text and lowers its decorators. */
@@ -41,7 +48,7 @@ function lower(file: string, source: string): Lowered {
       loader: file.endsWith('x') ? 'tsx' : 'ts',
       sourcefile: file,
       target: 'es2024',
-      supported: { decorators: false, using: true },
+      supported: { decorators: false, using: true, 'import-attributes': true },
       format: 'esm',
       sourcemap: 'external',
       legalComments: 'none',
@@ -51,8 +58,12 @@ function lower(file: string, source: string): Lowered {
       },
     })
     return {
-      code: code.replace(ACCESS_CHECK, '$& __hot.adopt(member, obj) ||'),
-      lines: sourceLines((JSON.parse(map) as { mappings: string }).mappings),
+      code: code
+        .replace(ACCESS_CHECK, '$& __hot.adopt(member, obj) ||')
+        .replace(DEFINE_MEMBER, 'desc && __defProp(target, name, { ...desc, enumerable: false })')
+        .replace(UNNAMED_CLASS, '$1"default"')
+        .replace(PRIVATE_ADD, '$& && !__hot.defined(member, obj)'),
+      mappings: decodeMappings((JSON.parse(map) as { mappings: string }).mappings),
     }
   } catch (error) {
     const first = (error as { errors?: { text: string; location?: Location | null }[] }).errors?.[0]
@@ -70,39 +81,6 @@ function lower(file: string, source: string): Lowered {
 interface Location {
   readonly line: number
   readonly column: number
-}
-
-const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
-
-/** The source line of each generated line, from a source map's mappings. */
-function sourceLines(mappings: string): (number | undefined)[] {
-  let line = 0
-  return mappings.split(';').map((segments) => {
-    let first: number | undefined
-    for (const segment of segments.split(',')) {
-      const fields = decodeVlq(segment)
-      if (fields.length < 4) continue
-      line += fields[2]!
-      first ??= line
-    }
-    return first
-  })
-}
-
-function decodeVlq(text: string): number[] {
-  const values: number[] = []
-  let value = 0
-  let shift = 0
-  for (const character of text) {
-    const digit = DIGITS.indexOf(character)
-    value += (digit & 31) << shift
-    shift += 5
-    if (digit & 32) continue
-    values.push(value & 1 ? -(value >> 1) : value >> 1)
-    value = 0
-    shift = 0
-  }
-  return values
 }
 
 /** Node tells once that its type stripping is experimental; it does the same stripping itself at each start. */

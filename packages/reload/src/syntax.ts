@@ -14,9 +14,9 @@ export const nodeOf = (node: SyntaxNode, key: string): SyntaxNode => node[key] a
 export const nodesOf = (node: SyntaxNode, key: string): SyntaxNode[] => node[key] as SyntaxNode[]
 export const nameOf = (node: unknown): string => (node as { name: string }).name
 
-export function parse(file: string, code: string): SyntaxNode {
+export function parse(file: string, code: string, lang: 'js' | 'ts' | 'tsx' = 'js'): SyntaxNode {
   const result = parseSync('module.js', code, {
-    lang: 'js',
+    lang,
     sourceType: 'module',
     preserveParens: false,
     showSemanticErrors: true,
