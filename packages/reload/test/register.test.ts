@@ -63,7 +63,7 @@ it('makes what the entry imports hot, with stack traces that show the source', a
   const [first, second, third] = stdout.trim().split('\n')
   expect(first).toBe('<one> entry may await')
   expect(second).toBe('true 0 <two> 2 1')
-  expect(third).toMatch(/^at where \(file:\/\/.*\/game\/game\.ts:7:\d+\)$/)
+  expect(third).toMatch(/^at where \(\/.*\/game\/game\.ts:7:9\)$/)
 })
 
 it('tells file and line of a hot module that awaits at its top level', async () => {

@@ -50,6 +50,12 @@ describe('a reload that fails leaves everything as it was', () => {
       'RELOAD_MISSING_EXPORT',
       2,
     ],
+    [
+      'a pattern that is none',
+      { 'counter.ts': `${COUNTER}export const pattern = /(/\n` },
+      'RELOAD_SYNTAX',
+      6,
+    ],
     ['a top-level await', { 'counter.ts': `${COUNTER}await 1\n` }, 'RELOAD_TOP_LEVEL_AWAIT', 6],
     [
       'a parent that is none',
@@ -99,6 +105,26 @@ describe('a reload that fails leaves everything as it was', () => {
     expect((await app.edit(good)).files).toEqual([])
     await app.edit({ 'step.ts': STEP.replace('1', '10') })
     expect(counter.add()).toEqual([13, 3])
+  })
+
+  it('and static #private fields too, with decorators and without', async () => {
+    const text = (n: number, end = ''): string => `
+const same = (f: any, _: unknown) => f
+export class Plain { static #n = ${n}; static next() { return (Plain.#n += 1) } static { Plain.next() } }
+export class Marked { static #n = ${n}; @same static next() { return (Marked.#n += 1) } }
+${end}`
+    await using app = await HotApp.open({ 'm.ts': text(0) })
+    const { Plain, Marked } = await app.import('m.ts')
+    expect([Plain.next(), Marked.next()]).toEqual([2, 1])
+    app.write({ 'm.ts': text(100, 'throw "not an error"') })
+    const { ok, failure } = await app.reloader.incremental()
+    expect([ok, failure]).toMatchObject([
+      false,
+      { code: 'RELOAD_EVALUATION', message: 'not an error', place: { file: app.path('m.ts') } },
+    ])
+    expect([Plain.next(), Marked.next()]).toEqual([3, 2])
+    await app.edit({ 'm.ts': text(100) })
+    expect([Plain.next(), Marked.next()]).toEqual([102, 101])
   })
 
   it('when the second of two modules throws, the first is undone', async () => {
@@ -290,5 +316,26 @@ describe('a hot file that was loaded before the reloader was made', () => {
     expect((await reloader.incremental()).warnings).toMatchObject([
       { kind: 'loaded-natively', file: app.path('early.ts') },
     ])
+  })
+
+  it('is imported by hot files as the native module that it is, before a reload and after', async () => {
+    await using app = await HotApp.open({
+      'early.ts': 'export const n = 1\nexport const f = () => n',
+      'late.ts': 'import { f } from "./early.ts"\nexport const g = () => f()',
+    })
+    app.reloader.close()
+    const early = await app.import('early.ts')
+    using reloader = native.createReloader({ roots: [app.folder], detectNative: false })
+    const late = await reloader.import<{ g(): number }>(app.path('late.ts'))
+    expect(late.g()).toBe(1)
+    expect(reloader.loadedNatively).toEqual([app.path('early.ts')])
+    app.write({
+      'early.ts': 'export const n = 2',
+      'late.ts': 'import { f } from "./early.ts"\nexport const g = () => f() + 10',
+    })
+    const report = await reloader.incremental()
+    expect(report.files.map(({ file }) => file)).toEqual([app.path('late.ts')])
+    expect(report.warnings).toMatchObject([{ kind: 'loaded-natively', file: app.path('early.ts') }])
+    expect([late.g(), early.f()]).toEqual([11, 1])
   })
 })

@@ -71,4 +71,36 @@ describe('a scope', () => {
     expect(new ModuleScope(new SteppedClock(), old).commit()).toMatchObject([{ message: 'no' }])
     expect(undone).toEqual([1])
   })
+
+  it('starts what there can be but one of when the one before has ended, and returns to that one on a failure', () => {
+    const clock = new SteppedClock()
+    const taken: string[] = []
+    const take = (name: string) => (): (() => void) => {
+      if (taken.length > 0) throw new Error(`${taken[0]} is there already`)
+      taken.push(name)
+      return () => taken.pop()
+    }
+    const old = new ModuleScope(clock)
+    old.start(take('old'))
+    expect(taken).toEqual(['old'])
+    const failed = new ModuleScope(clock, old)
+    failed.start(take('failed'))
+    failed.start(() => {
+      throw new Error('no')
+    })
+    expect(() => ModuleScope.handOver([failed])).toThrow('no')
+    failed.abandon()
+    expect(taken).toEqual(['old'])
+    const fresh = new ModuleScope(clock, old)
+    const stop = fresh.start(take('new'))
+    expect(taken).toEqual(['old'])
+    ModuleScope.handOver([fresh])
+    expect(fresh.commit()).toEqual([])
+    expect(taken).toEqual(['new'])
+    stop()
+    expect(taken).toEqual([])
+    fresh.start(take('later'))
+    fresh.dispose()
+    expect(taken).toEqual([])
+  })
 })

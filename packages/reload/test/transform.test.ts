@@ -16,7 +16,8 @@ export class C {
 }
 export const done = 1`
     const lines = codeOf(source).split('\n')
-    expect(lines).toHaveLength(source.split('\n').length)
+    // The last line is the source map.
+    expect(lines).toHaveLength(source.split('\n').length + 2)
     expect(lines[9]).toContain('const done = 1')
   })
 

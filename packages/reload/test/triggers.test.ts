@@ -172,4 +172,38 @@ describe('live edit', () => {
     expect(f()).toBe(2)
     expect(() => native.liveEdit(app.reloader, '/none.ts')).toThrow('not a hot module')
   })
+
+  it('edits what runs: after a reload that failed too, and arrows to their end', async () => {
+    const text = (n: number): string => `export const f = () => ${n}\nexport const table = { f }\n`
+    await using app = await HotApp.open({ 'm.ts': text(1) })
+    const { f } = await app.import('m.ts')
+    app.write({ 'm.ts': `${text(5)}throw new Error('no')` })
+    expect((await app.reloader.incremental()).ok).toBe(false)
+    app.write({ 'm.ts': text(2) })
+    expect(native.liveEdit(app.reloader, app.path('m.ts')).status).toBe('Ok')
+    expect(f()).toBe(2)
+    app.write({ 'm.ts': text(3) })
+    expect(native.liveEdit(app.reloader, app.path('m.ts')).status).toBe('Ok')
+    expect(f()).toBe(3)
+    // And the next reload takes the file as it is.
+    await app.reloader.incremental()
+    expect((await app.import('m.ts')).f()).toBe(3)
+  })
+
+  it('refuses what V8 would do in part or not at all', async () => {
+    const text = (n: number, filler = ''): string =>
+      `export function f() { return ${n}${filler} }\nexport function g() { return 1 }\n`
+    await using app = await HotApp.open({ 'm.ts': text(1) })
+    const module = await app.import('m.ts')
+    const status = (): string => native.liveEdit(app.reloader, app.path('m.ts')).status
+    app.write({ 'm.ts': text(2, ` + 0 /* ${'long '.repeat(200)} */`) })
+    expect([status(), module.f()]).toEqual(['BlockedByLongChange', 1])
+    await app.edit({ 'm.ts': text(2) })
+    await app.reloader.rollback()
+    app.write({ 'm.ts': text(3) })
+    expect([status(), module.f()]).toEqual(['BlockedBySecondEvaluation', 1])
+    await app.reloader.incremental()
+    app.write({ 'm.ts': text(4) })
+    expect([status(), module.f()]).toEqual(['Ok', 4])
+  })
 })
