@@ -122,6 +122,10 @@ export function copiedExports(
   const warnings: ReloadWarning[] = []
   const texts = slot.current!.code.functions
   const oldTexts = before.get(slot)?.code.functions
+  // The same text calls other functions when an import of it leads elsewhere.
+  const isLinkedAlike = linksOf(slot.current).every(
+    (link, index) => link === linksOf(before.get(slot))[index],
+  )
   for (const importer of slot.importers) {
     const isReloaded = before.has(importer)
     const version = isReloaded ? before.get(importer) : importer.current
@@ -132,7 +136,8 @@ export function copiedExports(
       if (!values.has(name) || Object.is(values.get(name), value)) continue
       if (isSameConstant(values.get(name), value)) continue
       const text = typeof value === 'function' ? texts.get(name)?.text : undefined
-      if (text === undefined ? isReloaded : text === oldTexts?.get(name)?.text) continue
+      const isSame = isLinkedAlike && text === oldTexts?.get(name)?.text
+      if (text === undefined ? isReloaded : isSame) continue
       warnings.push({
         kind: 'copied-export',
         message: `a copy of "${name}" was taken here before ${slot.file} changed; it stays what it was`,
@@ -160,3 +165,6 @@ function isPlain(value: unknown): value is object {
     Object.values(value).every((one) => Object(one) !== one || isPlain(one))
   )
 }
+
+const linksOf = (version: ModuleVersion | undefined): unknown[] =>
+  (version?.links ?? []).map((link) => ('namespace' in link ? link.namespace : link))
