@@ -1,9 +1,7 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { type BenchCheck, type BenchRow, check, interleave } from '../../../bench.base.ts'
 import { Kcp } from '../src/index.ts'
+import { originalProgram } from './original-program.ts'
 
 const SLOTS = 8192
 const SLOT_BYTES = 1536
@@ -97,21 +95,6 @@ class CorePair {
   }
 }
 
-/** Builds the same pair over the C original, if `IKCP_SOURCE` names the folder of an `ikcp.c`. */
-function buildOriginal(): string | undefined {
-  const source = process.env['IKCP_SOURCE']
-  if (source === undefined) {
-    console.log('IKCP_SOURCE=<folder of ikcp.c> adds the C original as the first contender')
-    return undefined
-  }
-  const program = join(mkdtempSync(join(tmpdir(), 'ikcp-')), 'pair')
-  const files = [join(import.meta.dirname, 'ikcp-pair.c'), join(source, 'ikcp.c')]
-  execFileSync(process.env['CC'] ?? 'cc', ['-O2', `-I${source}`, ...files, '-o', program], {
-    stdio: 'inherit',
-  })
-  return program
-}
-
 const CASES = [
   { bytes: 100, window: 128, goal: '>= 0.4' },
   { bytes: 1376, window: 128, goal: '>= 0.35' },
@@ -121,7 +104,7 @@ const CASES = [
 
 /** Messages a second of the core alone, against the C original where that is at hand. */
 export async function throughput(rows: BenchRow[], checks: BenchCheck[]): Promise<void> {
-  const original = buildOriginal()
+  const original = originalProgram('ikcp-pair')
   for (const { bytes, window, goal } of CASES) {
     const name = `core pair, ${bytes} B, window ${window}`
     const ours = (): number => new CorePair(bytes, window).measure(600)

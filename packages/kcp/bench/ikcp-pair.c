@@ -1,7 +1,7 @@
 /*
  * The workload of core.ts over the C original: an in-memory pair, no loss, nodelay(1, 10, 2, 1), one round is 10 ms,
  * the sender is kept at two windows, and each datagram is copied once on its way.
- * Build: cc -O2 -I<folder of ikcp.c> ikcp-pair.c <folder of ikcp.c>/ikcp.c; run: ./a.out <payload bytes> <window> <milliseconds>
+ * Run: ikcp-pair <payload bytes> <window> <milliseconds>
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,9 +1,8 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
 import { type BenchCheck, check } from '../../../bench.base.ts'
 import { type Percentiles, percentiles } from '../src/simulator.ts'
 import { AS_ORIGINAL, FAST, type Measured, MESSAGES, measure, off, SEEDS } from './links.ts'
+import { originalProgram } from './original-program.ts'
 
 const LOSSES = [0, 0.05, 0.1, 0.2, 0.3]
 const SHOWN = ['p50', 'p95', 'p99', 'p999'] as const satisfies readonly (keyof Percentiles)[]
@@ -37,17 +36,11 @@ function measureOriginal(program: string, loss: number): Measured {
 
 /**
  * The C original beside `Kcp` on the very same links: as the original, where every message of every run should take the same
- * time, and as it is. The program `ikcp-link` is `ikcp-link.c` linked with the original, in the folder `IKCP_SOURCE`.
+ * time, and as it is. The original comes as the program `ikcp-link`.
  */
 export function original(checks: BenchCheck[]): void {
-  const folder = process.env['IKCP_SOURCE']
-  const program = folder === undefined ? undefined : join(folder, 'ikcp-link')
-  if (program === undefined || !existsSync(program)) {
-    console.log(
-      'skipped: the original on the same links, as there is no program ikcp-link in the folder IKCP_SOURCE',
-    )
-    return
-  }
+  const program = originalProgram('ikcp-link')
+  if (program === undefined) return
   const table: Record<string, unknown>[] = []
   let sameRuns = 0
   for (const loss of LOSSES) {
