@@ -10,7 +10,7 @@ const FAR_STEP_MS = 128
 /** Deadlines beyond it wait in its last slot and are looked at again from there. */
 const HORIZON_MS = SLOT_MS * (SLOTS - 1)
 /** Deadlines wait so long at most for datagrams that have come and are not read yet. */
-const MAX_PATIENCE_MS = 20
+const MAX_PATIENCE_MS = 100
 
 /** What waits on a wheel; the fields are the wheel's. */
 export class WheelEntry {
