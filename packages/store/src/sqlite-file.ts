@@ -38,7 +38,8 @@ export function openFile(path: string): DatabaseSync {
  * @throws StoreError `STORE_SCHEMA` when it is something else; then it is left as it was.
  */
 export function prepareFile(database: DatabaseSync, synchronous: Synchronous): void {
-  const isNew = isEmpty(database)
+  // In one transaction: another process that fills the file meanwhile is seen before or after, not half way.
+  const isNew = inTransaction(database, () => isEmpty(database), 'DEFERRED')
   const journal = database.prepare('PRAGMA journal_mode = WAL').get()?.['journal_mode']
   if (journal !== 'wal' && journal !== 'memory') {
     throw new StoreError(
@@ -73,11 +74,15 @@ const pragma = (database: DatabaseSync, name: string): unknown =>
   database.prepare(`PRAGMA ${name}`).get()?.[name]
 
 /**
- * Runs `work` between BEGIN IMMEDIATE and COMMIT, so that nobody else writes between what it reads and
- * what it writes.
+ * Runs `work` between BEGIN and COMMIT. `IMMEDIATE`: nobody else writes between what it reads and what it
+ * writes. `DEFERRED` is for reading alone: it sees one state of the file.
  */
-export function inTransaction<T>(database: DatabaseSync, work: () => T): T {
-  database.exec('BEGIN IMMEDIATE')
+export function inTransaction<T>(
+  database: DatabaseSync,
+  work: () => T,
+  mode: 'IMMEDIATE' | 'DEFERRED' = 'IMMEDIATE',
+): T {
+  database.exec(`BEGIN ${mode}`)
   let isCommitting = false
   try {
     const result = work()

@@ -1,9 +1,11 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { DatabaseSync } from 'node:sqlite'
 import type { Readable, Writable } from 'node:stream'
+import { Worker } from 'node:worker_threads'
 import { SteppedClock, scratchFolder, seededRandom } from '@rts/testing'
 import { describe, expect, it } from 'vitest'
 import { SqliteStore, type SaveRequest, type SqliteStoreOptions } from '../src/index.ts'
@@ -233,6 +235,26 @@ describe('several processes with one SQLite file', () => {
       const page = await store.list('avatar', { limit: 100, prefix: `${name}:` })
       expect(page.map(({ version }) => version)).toEqual(Array(20).fill(ended[index]?.version))
     }
+  })
+
+  it('make a new file a store once, however many open it at the same moment', async () => {
+    await using folder = await scratchFolder()
+    const arrived = new Int32Array(new SharedArrayBuffer(4))
+    const threads = Array.from(
+      { length: 4 },
+      () =>
+        new Worker(new URL('./sqlite-opener.ts', import.meta.url), {
+          execArgv: ['--conditions=@rts/source'],
+          workerData: { arrived, threads: 4 },
+        }),
+    )
+    for (let round = 0; round < 50; round += 1) {
+      const path = join(folder.path, `${round}.db`)
+      const answers = threads.map((thread) => once(thread, 'message'))
+      for (const thread of threads) thread.postMessage(path, [])
+      expect((await Promise.all(answers)).flat()).toEqual(['open', 'open', 'open', 'open'])
+    }
+    await Promise.all(threads.map((thread) => thread.terminate()))
   })
 
   it('fences an owner in another process', async () => {
