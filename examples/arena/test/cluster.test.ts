@@ -113,12 +113,15 @@ describe.skipIf(serviceBinary('etcd') === undefined)(
       using players = await IdlePlayers.join(loginUrl, PLAYERS)
       supervisor.kill('lobby_1')
       await sleep(1500)
-      await players.play(5000)
+      await players.play(1000)
       const { all } = players
-      await eventually(() => {
-        const ages = all.map(({ stateAt }) => performance.now() - stateAt)
-        expect(Math.max(...ages)).toBeLessThan(500)
-      })
+      await eventually(
+        () => {
+          const ages = all.map(({ stateAt }) => performance.now() - stateAt)
+          expect(Math.max(...ages)).toBeLessThan(500)
+        },
+        { timeoutMs: 1000 },
+      )
       expect(players.sum('interruptions') + players.sum('lost') + players.sum('closed')).toBe(0)
       await pagePlays()
       await ready()
@@ -133,16 +136,14 @@ describe.skipIf(serviceBinary('etcd') === undefined)(
       const until = performance.now() + ETCD_AWAY_MS
       const tookMs: number[] = []
       while (performance.now() < until) {
-        tookMs.push(await players.play(5000))
+        tookMs.push(await players.play(1000))
         await Promise.all(players.all.map(({ player }) => player.desk.enter()))
         await sleep(1000)
       }
       await etcd.restart()
       await sleep(3000)
-      tookMs.push(await players.play(5000))
+      tookMs.push(await players.play(1000))
       console.log(`without etcd all play after ${tookMs.map(Math.round).join(', ')} ms`)
-      // One of them may be a moment in which the machine was busy; what etcd does to the game would be in most.
-      expect(tookMs.toSorted((a, b) => a - b)[Math.floor(tookMs.length / 2)]).toBeLessThan(1500)
       expect(players.sum('interruptions') + players.sum('lost') + players.sum('closed')).toBe(0)
       await pagePlays()
       // New players come in again as well.
