@@ -1,5 +1,7 @@
-import { expect, test } from 'vitest'
-import { siphash24 } from '../../src/socket/siphash.ts'
+import fc from 'fast-check'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { siphash24Js } from '../../src/socket/siphash-js.ts'
+import { siphash24Wasm } from '../../src/socket/siphash-wasm.ts'
 import { TagCipher } from '../../src/socket/tag-cipher.ts'
 
 // Of the paper's appendix and its reference code: key 00 01 … 0f, input 00 01 … of so many bytes.
@@ -14,11 +16,41 @@ const VECTORS: readonly (readonly [length: number, hash: string])[] = [
 ]
 const key = new Int32Array([0x03020100, 0x07060504, 0x0b0a0908, 0x0f0e0d0c])
 
-test.each(VECTORS)('SipHash-2-4 of %i bytes is what the paper has', (length, hash) => {
-  const bytes = Uint8Array.from({ length: length + 5 }, (_, i) => i - 2)
-  const out = new Int32Array(2)
-  siphash24(key, 0, bytes, 2, 2 + length, out)
-  expect(Buffer.from(out.buffer).toString('hex')).toBe(hash)
+const wasm = siphash24Wasm()!
+
+describe.each([
+  ['JavaScript', siphash24Js],
+  ['WebAssembly', wasm],
+])('SipHash-2-4 in %s', (_, siphash) => {
+  test.each(VECTORS)('of %i bytes is what the paper has', (length, hash) => {
+    const bytes = Uint8Array.from({ length: length + 5 }, (_each, i) => i - 2)
+    const out = new Int32Array(2)
+    siphash(key, 0, bytes, 2, 2 + length, out)
+    expect(Buffer.from(out.buffer).toString('hex')).toBe(hash)
+  })
+})
+
+test('both give the same for any bytes under any key, whatever was hashed before', () => {
+  fc.assert(
+    fc.property(
+      fc.uint8Array({ maxLength: 1600 }),
+      fc.int32Array({ minLength: 8, maxLength: 8 }),
+      fc.nat(20),
+      (bytes, keys, offset) => {
+        const from = Math.min(offset, bytes.length)
+        const [js, native] = [new Int32Array(2), new Int32Array(2)]
+        siphash24Js(keys, 4, bytes, from, bytes.length, js)
+        wasm(keys, 4, bytes, from, bytes.length, native)
+        expect(native).toEqual(js)
+      },
+    ),
+  )
+})
+
+test('without WebAssembly the one in JavaScript is taken', () => {
+  vi.stubGlobal('WebAssembly', undefined)
+  onTestFinished(() => void vi.unstubAllGlobals())
+  expect(siphash24Wasm()).toBeUndefined()
 })
 
 test('what one end seals the other opens, and no end its own; any change of a bit is noticed', () => {
