@@ -8,6 +8,8 @@ export interface Clock {
   setTimer(delayMs: number, fn: () => void): () => void
   /** Calls `fn` after this turn of the event loop. */
   defer(fn: () => void): void
+  /** How long the event loop has worked and has waited so far, in milliseconds. Left out: it is never busy. */
+  loopTimes?(): { readonly active: number; readonly idle: number }
 }
 
 /** The real clock. Its timers do not keep the process alive; an open socket does. */
@@ -20,4 +22,5 @@ export const systemClock: Clock = {
     return () => clearTimeout(timer)
   },
   defer: (fn) => void setImmediate(fn),
+  loopTimes: () => performance.eventLoopUtilization(),
 }

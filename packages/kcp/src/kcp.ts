@@ -26,6 +26,9 @@ import { WindowProbe } from './window-probe.ts'
 export type { KcpOutput } from './datagram-writer.ts'
 export type { KcpStats } from './stats.ts'
 
+/** So many acknowledgements are worth a datagram of their own: what comes is no trickle. */
+const MAX_HELD_ACKS = 8
+
 /**
  * One end of a KCP conversation: a state machine without socket, timer or clock. It takes datagrams by `input`,
  * messages by `send`, and the time with each call; it gives datagrams to `output`, messages by `receive`, and by
@@ -33,6 +36,12 @@ export type { KcpStats } from './stats.ts'
  */
 export class Kcp {
   readonly stats: KcpStats = emptyStats()
+  /**
+   * Acknowledgements may wait until something else goes: `nextDeadline` leaves them out while there are few and
+   * nothing is missing, and the round trip that the other end reads from them does not contain their wait. Only
+   * for a peer that waits as long before it sends again: see `ackDelayMs`.
+   */
+  holdsAcks = false
   readonly #conv: number
   readonly #writer: DatagramWriter
   readonly #pool: SegmentPool
@@ -41,6 +50,8 @@ export class Kcp {
   readonly #snd: SendBuffer
   readonly #rcv: ReceiveBuffer
   readonly #acks: AckList = new AckList()
+  /** When the newest segment to acknowledge came. */
+  #pushedMs = 0
   readonly #probe: WindowProbe
   readonly #headroom: number
   readonly #tailroom: number
@@ -127,6 +138,17 @@ export class Kcp {
   }
   get rxRto(): number {
     return this.#sender.rto.rxRto
+  }
+  /** There are acknowledgements to send, held or not. */
+  get hasAcks(): boolean {
+    return this.#acks.count > 0
+  }
+  /** Milliseconds by which the other end may hold its acknowledgements: resends wait so much longer. */
+  get ackDelayMs(): number {
+    return this.#sender.ackDelayMs
+  }
+  set ackDelayMs(ms: number) {
+    this.#sender.ackDelayMs = ms
   }
   get stream(): boolean {
     return this.#stream
@@ -263,7 +285,7 @@ export class Kcp {
     if (this.#state !== 0) return Infinity
     const now = nowMs | 0
     const sender = this.#sender
-    if (this.#acks.count > 0 || this.#probe.pending !== 0 || sender.isDue) return nowMs
+    if (this.#areAcksDue() || this.#probe.pending !== 0 || sender.isDue) return nowMs
     let wait = sender.wait(now)
     if (sender.rmtWnd === 0) wait = Math.min(wait, this.#probe.wait(now))
     // Time is whole milliseconds in here: a wait counts from the start of the current one.
@@ -341,6 +363,12 @@ export class Kcp {
     this.#acks.count = 0
   }
 
+  #areAcksDue(): boolean {
+    const { count } = this.#acks
+    if (!this.holdsAcks) return count > 0
+    return count >= MAX_HELD_ACKS || (count > 0 && this.#rcv.hasGap)
+  }
+
   #enter(): void {
     if (this.#busy) throw new Error('output() called back into the conversation that called it')
   }
@@ -404,6 +432,7 @@ export class Kcp {
           }
         }
       } else if (command === IKCP_CMD_PUSH) {
+        this.#pushedMs = now
         this.#push(packet, at + IKCP_OVERHEAD, length, (head >> 8) & 0xff, sn, ts)
       } else if (command === IKCP_CMD_WASK) this.#probe.tell()
       at += IKCP_OVERHEAD + length
@@ -453,6 +482,7 @@ export class Kcp {
   #flushControl(now: number, wnd: number): void {
     const acks = this.#acks
     const writer = this.#writer
+    const heldMs = this.holdsAcks ? serialDiff(now, this.#pushedMs) : 0
     let sn = 0
     let ts = 0
     for (let index = 0; index < acks.count; index += 1) {
@@ -462,7 +492,7 @@ export class Kcp {
         this.#ackAll || index === acks.count - 1 || serialDiff(acked, this.#rcv.nxt) >= 0
       if (!isNeeded) continue
       sn = acked
-      ts = acks.ts(index)
+      ts = (acks.ts(index) + heldMs) | 0
       writer.reserve(0)
       writer.write(IKCP_CMD_ACK | (wnd << 16), ts, sn, 0, 0)
     }

@@ -34,6 +34,11 @@ export class ReceiveBuffer {
     this.#end = initialSn
   }
 
+  /** Something is missing before what has come, or the window is full. */
+  get hasGap(): boolean {
+    return this.#end !== this.nxt
+  }
+
   /** Segments in order. */
   get queued(): number {
     return serialDiff(this.nxt, this.head)

@@ -32,6 +32,8 @@ export class Sender {
   resend = 0
   nc = false
   sndWnd: number
+  /** How much longer than round trips show the peer may take to acknowledge. */
+  ackDelayMs = 0
   /** The peer's free window as it last said. */
   rmtWnd: number = IKCP_WND_RCV
   /** Something in flight is due before its timeout, as it has enough later acknowledgements. */
@@ -129,7 +131,7 @@ export class Sender {
     }
     const isWalkingAll = from === buffer.una
     const { records, mask } = buffer
-    const rto = this.rto.rxRto
+    const rto = this.rto.rxRto + this.ackDelayMs
     const firstDelay = this.nodelay === 0 ? rto + (rto >> 3) : rto
     let nextResend = 0
     let hasNext = false

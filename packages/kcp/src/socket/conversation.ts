@@ -65,6 +65,8 @@ export abstract class Conversation extends WheelEntry implements FrameSink {
   lastHeardMs: number
   lastSentMs: number
   protected readonly framing: Framing
+  /** How long acknowledgements may wait for something to go with, when the other end is in no hurry. */
+  protected maxAckDelayMs = 0
   readonly #frames: FrameReader | undefined
   #backlog: ByteQueue | undefined
   #countedBytes = 0
@@ -192,6 +194,7 @@ export abstract class Conversation extends WheelEntry implements FrameSink {
     if (this.state === 'closed') return
     if (this.#hasUnread) this.read()
     this.#feedBacklog()
+    this.kcp.ackDelayMs = this.endpoint.ackDelayMs
     this.kcp.flush(nowMs)
     this.#lastFlushMs = nowMs
     this.#count()
@@ -226,8 +229,15 @@ export abstract class Conversation extends WheelEntry implements FrameSink {
   }
 
   /** Hands KCP bytes of an accepted datagram. Negative when KCP does not take them. */
-  protected take(bytes: Uint8Array, from: number, length: number, nowMs: number): number {
+  protected take(
+    bytes: Uint8Array,
+    from: number,
+    length: number,
+    nowMs: number,
+    isUnhurried = false,
+  ): number {
     const { kcp } = this
+    kcp.holdsAcks = isUnhurried
     const { segmentsIn } = kcp.stats
     const result = kcp.input(bytes, from, length, nowMs)
     if (result < 0) return result
@@ -278,9 +288,12 @@ export abstract class Conversation extends WheelEntry implements FrameSink {
 
   /** When KCP wants its next flush, delays as chosen included. */
   protected kcpDueMs(nowMs: number): number {
-    const due = this.kcp.nextDeadline(nowMs)
-    if (due > nowMs || (this.ackNoDelay && !this.writeDelay)) return due
-    return Math.max(due, this.#lastFlushMs + this.interval)
+    const { kcp } = this
+    let due = kcp.nextDeadline(nowMs)
+    if (due <= nowMs && !(this.ackNoDelay && !this.writeDelay))
+      due = Math.max(due, this.#lastFlushMs + this.interval)
+    if (kcp.holdsAcks && kcp.hasAcks) due = Math.min(due, this.#lastFlushMs + this.maxAckDelayMs)
+    return due
   }
 
   /** Sets the time of the next look. An earlier one that is set already stays: it looks again. */

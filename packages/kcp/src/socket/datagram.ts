@@ -5,7 +5,7 @@
  * |---|---|
  * | HELLO | `4B 43 50` version, nonce 8, flags, idle u32, window u16, token length u8, token, key length u16, key, padding |
  * | RETRY | nonce 8, token |
- * | ACCEPT | nonce 8, conv u32, reply length u16, reply, then sealed: idle u32, window u16 |
+ * | ACCEPT | nonce 8, conv u32, reply length u16, reply, then sealed: idle u32, window u16, acknowledgement delay u16 |
  * | REFUSE | nonce 8, reason u8 |
  *
  * Every other datagram: conv u32, counter u48, sealed body. The kind, conv and counter are authenticated with it.
@@ -33,10 +33,12 @@ export const KIND = {
   close: 23,
   /** Answers `close`. */
   closed: 24,
+  /** KCP segments from a listener that is busy: their acknowledgements may wait for the delay named in ACCEPT. */
+  kcpUnhurried: 25,
 } as const
 
 export const FIRST_SEALED_KIND: number = KIND.kcp
-export const LAST_SEALED_KIND: number = KIND.closed
+export const LAST_SEALED_KIND: number = KIND.kcpUnhurried
 /** Kind, conv, counter. */
 export const HEADER_BYTES = 11
 export const NONCE_BYTES = 8
@@ -49,8 +51,8 @@ export const MAX_DATAGRAM_BYTES = 1500
 const MAX_KEY_BYTES = 900
 export const CLOSE_FLAG_RESET = 1
 export const MAX_REASON_BYTES = 200
-/** Of the sealed part of ACCEPT: idle u32, window u16. */
-export const ACCEPT_BODY_BYTES = 6
+/** Of the sealed part of ACCEPT: idle u32, window u16, acknowledgement delay u16. */
+export const ACCEPT_BODY_BYTES = 8
 
 const MAGIC = [0x4b, 0x43, 0x50, PROTOCOL_VERSION] as const
 /** Up to the token length. */

@@ -237,7 +237,8 @@ class Dialer {
     }
     const idleTimeoutMs = Math.max(100, readU32(bytes, bodyStart))
     const window = Math.max(1, readU16(bytes, bodyStart + 4))
-    this.#open({ conv, cipher, idleTimeoutMs, window })
+    const maxAckDelayMs = readU16(bytes, bodyStart + 6)
+    this.#open({ conv, cipher, idleTimeoutMs, window, maxAckDelayMs })
   }
 
   #open(agreed: {
@@ -245,6 +246,7 @@ class Dialer {
     readonly cipher: DatagramCipher
     readonly idleTimeoutMs: number
     readonly window: number
+    readonly maxAckDelayMs: number
   }): void {
     const endpoint = this.#endpoint
     const now = endpoint.now()

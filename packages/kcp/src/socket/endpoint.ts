@@ -26,6 +26,8 @@ export class Endpoint {
   readonly control: Uint8Array = new Uint8Array(CONTROL_BYTES)
   /** Bytes waiting to be sent in all conversations. */
   bufferedBytes = 0
+  /** How long the other ends may hold acknowledgements of what is sent now. */
+  ackDelayMs = 0
   #datagramsBefore = 0
 
   /** @param turns - When they are shared with other sockets. */

@@ -28,6 +28,12 @@ export interface KcpListenOptions extends KcpSocketOptions {
   readonly maxRetriesPerSecond?: number
   /** Handshakes a second of one network, /24 or /56, with its address proven. @defaultValue 100 */
   readonly maxHandshakesPerSecond?: number
+  /**
+   * Milliseconds by which clients may delay acknowledgements while this process is busy, so that they go with
+   * their next message and not by themselves, 0 to 1000; what is lost meanwhile is sent again so much later.
+   * 0 asks for each at once, always. @defaultValue 100
+   */
+  readonly maxAckDelayMs?: number
   /** Closes the listener and its sessions. */
   readonly signal?: AbortSignal
 }
@@ -35,7 +41,11 @@ export interface KcpListenOptions extends KcpSocketOptions {
 export type ResolvedLimits = Required<
   Pick<
     KcpListenOptions,
-    'maxSessions' | 'maxSessionsPerAddress' | 'maxRetriesPerSecond' | 'maxHandshakesPerSecond'
+    | 'maxSessions'
+    | 'maxSessionsPerAddress'
+    | 'maxRetriesPerSecond'
+    | 'maxHandshakesPerSecond'
+    | 'maxAckDelayMs'
   >
 >
 
@@ -44,6 +54,7 @@ const LIMITS: ResolvedLimits = {
   maxSessionsPerAddress: 256,
   maxRetriesPerSecond: 5000,
   maxHandshakesPerSecond: 100,
+  maxAckDelayMs: 100,
 }
 
 /** @throws RangeError naming the option that is out of range. */
@@ -51,7 +62,7 @@ export function resolveLimits(options: KcpListenOptions): ResolvedLimits {
   const limits = { ...LIMITS }
   for (const field of Object.keys(limits) as (keyof ResolvedLimits)[]) {
     limits[field] = options[field] ?? limits[field]
-    whole(limits, field, 0, 2 ** 31)
+    whole(limits, field, 0, field === 'maxAckDelayMs' ? 1000 : 2 ** 31)
   }
   const { worker } = options
   if (worker !== undefined) {

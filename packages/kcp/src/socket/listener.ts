@@ -24,6 +24,7 @@ import {
 } from './listen-options.ts'
 import { resolveOptions } from './options.ts'
 import { SafeConversation, type Registry } from './safe-conversation.ts'
+import { LoadWatch } from './load-watch.ts'
 import { KcpSession } from './session.ts'
 import { Shelters } from './shelters.ts'
 import { TimeWait } from './time-wait.ts'
@@ -79,6 +80,7 @@ export class KcpListener implements AsyncDisposable {
   readonly #perAddress = new Map<string, number>()
   readonly #timeWait = new TimeWait()
   readonly #shelters: Shelters
+  readonly #load: LoadWatch
   #droppedBefore = 0
   readonly #registry: Registry
   #cancelExpiry: (() => void) | undefined
@@ -113,6 +115,9 @@ export class KcpListener implements AsyncDisposable {
       (...client) => this.#accept(...client),
       (nowMs) => this.#shelters.flooded(nowMs),
     )
+    this.#load = new LoadWatch(endpoint.clock, (isBusy) => {
+      endpoint.ackDelayMs = isBusy ? limits.maxAckDelayMs : 0
+    })
     tellSmallBuffer(endpoint)
     endpoint.socket.onError = (error) =>
       endpoint.options.logger.debug('socket error', { message: error.message })
@@ -194,6 +199,7 @@ export class KcpListener implements AsyncDisposable {
 
   #closeSocket(): Promise<void> {
     this.#cancelExpiry?.()
+    this.#load.stop()
     this.#shelters.close()
     this.#endpoint.turns.wheel.clear()
     return this.#endpoint.socket.close()
@@ -258,6 +264,7 @@ export class KcpListener implements AsyncDisposable {
     if (bytes.length > transcript.length) return 'key'
     writeU32(bytes, bodyStart, idleTimeoutMs)
     writeU16(bytes, bodyStart + 4, options.rcvWnd)
+    writeU16(bytes, bodyStart + 6, limits.maxAckDelayMs)
     cipher.seal(bytes, 0, bodyStart, bodyStart + ACCEPT_BODY_BYTES, 0)
     const conversation = new SafeConversation(
       endpoint,

@@ -67,6 +67,8 @@ export interface SafeConversationInit {
   /** Of the other end. */
   readonly window: number
   readonly idleTimeoutMs: number
+  /** What a listener says of itself when it is busy. */
+  readonly maxAckDelayMs?: number
 }
 
 interface Path {
@@ -112,12 +114,8 @@ export class SafeConversation extends Conversation {
   /** For `Shelters`. */
   shelterFlood = 0
 
-  constructor(
-    endpoint: Endpoint,
-    registry: Registry,
-    { conv, address, port, cipher, isClient, window, idleTimeoutMs }: SafeConversationInit,
-    nowMs: number,
-  ) {
+  constructor(endpoint: Endpoint, registry: Registry, init: SafeConversationInit, nowMs: number) {
+    const { conv, address, port, cipher, isClient, window, idleTimeoutMs } = init
     const mtu = BASE_DATAGRAM_BYTES - HEADER_BYTES - cipher.overheadBytes
     super(
       endpoint,
@@ -138,6 +136,7 @@ export class SafeConversation extends Conversation {
     this.firstAddress = address
     this.#cipher = cipher
     this.#isClient = isClient
+    this.maxAckDelayMs = init.maxAckDelayMs ?? 0
     this.#idleTimeoutMs = idleTimeoutMs
     this.#keepaliveMs = Math.min(endpoint.options.keepaliveMs, Math.floor(idleTimeoutMs / 2))
     this.#progressMs = nowMs
@@ -237,7 +236,10 @@ export class SafeConversation extends Conversation {
     }
     const from = offset - HEADER_BYTES
     const counter = this.#counter++
-    writeHeader(bytes, from, KIND.kcp, this.kcp.conv, counter)
+    // One that closes waits for its acknowledgements.
+    const isUnhurried = this.kcp.ackDelayMs > 0 && this.closing === undefined
+    const kind = isUnhurried ? KIND.kcpUnhurried : KIND.kcp
+    writeHeader(bytes, from, kind, this.kcp.conv, counter)
     const end = this.#cipher.seal(bytes, from, offset, offset + length, counter)
     this.endpoint.send(bytes, from, end, this.address, this.port)
     this.lastSentMs = this.endpoint.now()
@@ -304,8 +306,9 @@ export class SafeConversation extends Conversation {
     const length = end - start
     switch (kind) {
       case KIND.kcp:
+      case KIND.kcpUnhurried:
         this.#hushFromMs = nowMs
-        return this.take(bytes, start, length, nowMs) >= 0
+        return this.take(bytes, start, length, nowMs, kind === KIND.kcpUnhurried) >= 0
       case KIND.unreliable:
         this.#hushFromMs = nowMs
         if (this.state === 'open') this.owner?.onUnreliable(bytes.subarray(start, end))

@@ -233,11 +233,12 @@ export async function pair(
   options: {
     readonly seed?: number
     readonly startMs?: number
+    readonly network?: VirtualNetwork
     readonly near?: Partial<KcpConnectOptions>
     readonly far?: Partial<KcpListenOptions>
   } = {},
 ): Promise<Pair> {
-  const network = new VirtualNetwork(options.seed, options.startMs)
+  const network = options.network ?? new VirtualNetwork(options.seed, options.startMs)
   let far: KcpSession | undefined
   const listener = await listening(network, options.far, (session) => {
     far = session
