@@ -1,19 +1,18 @@
-import { join } from 'node:path'
 import type { ReloadService } from '@rts/reload'
 import { RpcNode, type ClusterAuth, type RpcPeer } from '@rts/rpc'
 import { clusterKey } from '@rts/rpc/node'
 import { tcp } from '@rts/rpc/tcp'
-import { EtcdProcess, eventually, serviceBinary } from '@rts/testing'
+import { eventually, serviceBinary } from '@rts/testing'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { playWithBots } from '../bots/run.ts'
 import { ClusterReload } from '../src/cluster-reload.ts'
 import { loadConfig, type ArenaConfig } from '../src/config.ts'
-import { Supervisor } from '../src/supervisor.ts'
+import type { Supervisor } from '../src/supervisor.ts'
 import { ArenaCopy } from './arena-copy.ts'
 import { LINES } from './lines.ts'
-import { launchBrowser, newPage } from './page.ts'
 import { IdlePlayers } from './players.ts'
+import { ProcessCluster } from './process-cluster.ts'
 
 const BOTS = 8
 const PLAYERS = 6
@@ -37,24 +36,13 @@ describe.skipIf(serviceBinary('etcd') === undefined)(
 
     beforeAll(async () => {
       arena = cleanUp.use(await ArenaCopy.make())
-      const etcd = cleanUp.use(await EtcdProcess.start())
       const loaded = await loadConfig()
       config = { ...loaded, reload: { ...loaded.reload, watchMs: 1500 } }
-      supervisor = new Supervisor({
-        nodes: config.processes.nodes,
-        etcdUrl: etcd.url,
-        execArgv: ['--conditions=@rts/source'],
-        argumentsOf: ({ id, role }) => [
-          ...[arena.main, '--role', role, '--id', id, '--port', '0'],
-          ...['--store', join(arena.folder, 'arena.sqlite'), '--log', join(arena.folder, 'log')],
-          ...['--match-seconds', '600'],
-        ],
-      })
-      cleanUp.defer(() => supervisor.stop())
-      await supervisor.start()
+      const cluster = cleanUp.use(await ProcessCluster.start(arena.main))
+      const server = cluster.loginUrl
+      supervisor = cluster.supervisor
       reload = new ClusterReload(config, () => supervisor.nodes)
       cleanUp.defer(() => reload.stop())
-      const server = supervisor.nodes.find(({ role }) => role === 'http')!.addresses[0]!
       const quit = new AbortController()
       const bots = playWithBots({ server, count: BOTS, signal: quit.signal })
       stopBots = async () => {
@@ -65,14 +53,10 @@ describe.skipIf(serviceBinary('etcd') === undefined)(
       }
       cleanUp.defer(() => quit.abort())
       players = cleanUp.use(await IdlePlayers.join(server, PLAYERS, LINES))
-      if (serviceBinary('chromium') === undefined) return
-      const browser = await launchBrowser()
-      cleanUp.defer(() => browser.close())
-      const opened = await newPage(browser, { viewport: { width: 1440, height: 900 } })
-      page = opened.page
-      pageErrors = opened.errors
-      await page.goto(server)
-      await page.getByRole('button', { name: 'Play as a guest' }).click()
+      const guest = await cluster.openPage()
+      if (guest === undefined) return
+      page = guest.page
+      pageErrors = guest.errors
       await page.evaluate('window.sameDocument = true')
     }, 60_000)
     afterAll(() => cleanUp.disposeAsync())

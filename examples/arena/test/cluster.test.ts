@@ -1,14 +1,12 @@
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { EtcdProcess, eventually, scratchFolder, serviceBinary } from '@rts/testing'
+import { type EtcdProcess, eventually, serviceBinary } from '@rts/testing'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { loadConfig } from '../src/config.ts'
-import { Supervisor } from '../src/supervisor.ts'
-import { hasMoved, launchBrowser, look, newPage, ownShip, waitFor } from './page.ts'
+import type { Supervisor } from '../src/supervisor.ts'
+import { hasMoved, look, ownShip, waitFor } from './page.ts'
 import { IdlePlayers } from './players.ts'
+import { ProcessCluster } from './process-cluster.ts'
 
-const MAIN = join(import.meta.dirname, '..', 'src', 'main.js')
 const PLAYERS = 20
 const ETCD_AWAY_MS = 20_000
 
@@ -25,30 +23,12 @@ describe.skipIf(serviceBinary('etcd') === undefined)(
     let pageErrors: readonly string[] = []
 
     beforeAll(async () => {
-      const folder = cleanUp.use(await scratchFolder('cluster'))
-      etcd = cleanUp.use(await EtcdProcess.start())
-      const { processes } = await loadConfig()
-      supervisor = new Supervisor({
-        nodes: processes.nodes,
-        etcdUrl: etcd.url,
-        execArgv: ['--conditions=@rts/source'],
-        argumentsOf: ({ id, role }) => [
-          ...[MAIN, '--role', role, '--id', id, '--port', '0', '--log', join(folder.path, 'log')],
-          // A match that ends would look like an interruption.
-          ...['--store', join(folder.path, 'arena.sqlite'), '--match-seconds', '600'],
-        ],
-      })
-      cleanUp.defer(() => supervisor.stop())
-      await supervisor.start()
-      loginUrl = supervisor.nodes.find(({ role }) => role === 'http')?.addresses[0] ?? ''
-      if (serviceBinary('chromium') === undefined) return
-      const browser = await launchBrowser()
-      cleanUp.defer(() => browser.close())
-      const opened = await newPage(browser, { viewport: { width: 1440, height: 900 } })
-      page = opened.page
-      pageErrors = opened.errors
-      await page.goto(loginUrl)
-      await page.getByRole('button', { name: 'Play as a guest' }).click()
+      const cluster = cleanUp.use(await ProcessCluster.start())
+      ;({ etcd, supervisor, loginUrl } = cluster)
+      const guest = await cluster.openPage()
+      if (guest === undefined) return
+      page = guest.page
+      pageErrors = guest.errors
       await page.keyboard.down('ArrowUp')
       await page.keyboard.down('ArrowLeft')
       await pagePlays()
