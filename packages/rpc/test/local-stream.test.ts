@@ -1,9 +1,10 @@
 import { getEventListeners } from 'node:events'
 import { describe, expect, test } from 'vitest'
 import { currentCall, notify, RpcError, settle, withCall, type RpcTable } from '../src/index.ts'
+import { Counting } from './counting.ts'
 import { SimCluster } from './support.ts'
 
-class Feed {
+class Feed extends Counting {
   static readonly rpc = {
     count: 'server',
     blobs: 'server',
@@ -16,23 +17,9 @@ class Feed {
     refuse: 'server',
     double: 'server',
   } as const satisfies RpcTable<Feed>
-  made = 0
-  ended = 0
-  signal: AbortSignal | undefined
   callers: (string | undefined)[] = []
   heard: unknown[] = []
 
-  async *count(to: number): AsyncGenerator<number> {
-    this.signal = currentCall().signal
-    try {
-      for (let i = 1; i <= to; i++) {
-        this.made += 1
-        yield i
-      }
-    } finally {
-      this.ended += 1
-    }
-  }
   async *blobs(): AsyncGenerator<Uint8Array> {
     for (;;) {
       this.made += 1

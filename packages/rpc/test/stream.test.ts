@@ -1,10 +1,11 @@
 import { SteppedClock } from '@rts/testing'
 import { expect, test } from 'vitest'
 import { currentCall, RpcNode, settle, withCall, type RpcTable } from '../src/index.ts'
+import { Counting } from './counting.ts'
 import { FakeLink, hex, SimCluster, unhex } from './support.ts'
 import { makeRoute } from '../src/wire.ts'
 
-class Feed {
+class Feed extends Counting {
   static readonly rpc = {
     count: 'server',
     later: 'server',
@@ -13,20 +14,6 @@ class Feed {
     plain: 'server',
     hang: 'server',
   } as const satisfies RpcTable<Feed>
-  made = 0
-  ended = 0
-  signal: AbortSignal | undefined
-  async *count(to: number): AsyncGenerator<number> {
-    this.signal = currentCall().signal
-    try {
-      for (let i = 1; i <= to; i++) {
-        this.made += 1
-        yield i
-      }
-    } finally {
-      this.ended += 1
-    }
-  }
   async later(to: number): Promise<AsyncIterable<number>> {
     await Promise.resolve()
     return this.count(to)
