@@ -6,7 +6,6 @@ import {
   CLOSE_FLAG_RESET,
   HEADER_BYTES,
   KIND,
-  MAX_DATAGRAM_BYTES,
   MAX_REASON_BYTES,
   readCounter,
   readU16,
@@ -16,8 +15,10 @@ import {
   writeU32,
 } from './datagram.ts'
 import type { Endpoint } from './endpoint.ts'
+import { Halves } from './halves.ts'
 import { MtuProber } from './mtu-prober.ts'
 import { BASE_DATAGRAM_BYTES } from './options.ts'
+import { CHALLENGE_BYTES, PathChallenge } from './path-challenge.ts'
 import { ReplayWindow } from './replay-window.ts'
 
 /** A client repeats its first datagram until the listener answers. */
@@ -35,12 +36,6 @@ const EMBRYO_MS = 5000
 const CLOSE_RETRY_MS = 100
 const CLOSE_TRIES = 6
 const RESET_COPIES = 3
-const CHALLENGE_BYTES = 8
-const CHALLENGE_RETRY_MS = 200
-const CHALLENGE_TRIES = 3
-const PART_HEADER_BYTES = 5
-/** First halves that wait for their second: a burst of them may come in any order. */
-const MAX_PARTS = 128
 /** With what is in flight not acknowledged for so many RTOs, and yet the other end heard: the path loses what is large. */
 const BLACK_HOLE_RTOS = 6
 const BLACK_HOLE_MIN_MS = 1000
@@ -71,14 +66,6 @@ export interface SafeConversationInit {
   readonly maxAckDelayMs?: number
 }
 
-interface Path {
-  readonly address: string
-  readonly port: number
-  readonly challenge: Uint8Array
-  tries: number
-  dueMs: number
-}
-
 /**
  * A conversation with sealed datagrams: it proves who sent them, follows the other end to new addresses,
  * notices when it is gone, and finds out what the path carries.
@@ -97,14 +84,13 @@ export class SafeConversation extends Conversation {
   #pingMs = -Infinity
   #pings = 0
   #refusedMs = Infinity
-  #path: Path | undefined
+  #path: PathChallenge | undefined
   #prober: MtuProber | undefined
   /** Datagrams up to here go whole. */
   #pathBytes = BASE_DATAGRAM_BYTES
   #progressMs: number
   #lastUna = 0
-  #parts: Map<number, { readonly index: number; readonly bytes: Uint8Array }> | undefined
-  #partId = 0
+  #halves: Halves | undefined
   #closeTries = 0
   #closeDueMs = Infinity
   #wasClosedThere = false
@@ -231,7 +217,7 @@ export class SafeConversation extends Conversation {
   protected transmit(bytes: Uint8Array, offset: number, length: number): void {
     const overhead = HEADER_BYTES + this.#cipher.overheadBytes
     if (length + overhead > this.#pathBytes) {
-      this.#transmitInParts(bytes, offset, length)
+      this.#transmitInHalves(bytes, offset, length)
       return
     }
     const from = offset - HEADER_BYTES
@@ -291,7 +277,7 @@ export class SafeConversation extends Conversation {
 
   protected leave(): void {
     this.#path = undefined
-    this.#parts = undefined
+    this.#halves = undefined
     this.#registry.onLeave(this)
   }
 
@@ -314,7 +300,7 @@ export class SafeConversation extends Conversation {
         if (this.state === 'open') this.owner?.onUnreliable(bytes.subarray(start, end))
         return true
       case KIND.part:
-        return this.#takePart(bytes, start, end, nowMs)
+        return this.#takeHalf(bytes, start, end, nowMs)
       case KIND.ping:
         if (length < 4) return false
         // The same bytes back: the token.
@@ -366,46 +352,21 @@ export class SafeConversation extends Conversation {
     return this.#cipher.seal(control, 0, HEADER_BYTES, HEADER_BYTES + length, counter)
   }
 
-  /** KCP segments cut for a larger path than there is now: in two halves, put together at the other end. */
-  #transmitInParts(bytes: Uint8Array, offset: number, length: number): void {
+  #transmitInHalves(bytes: Uint8Array, offset: number, length: number): void {
     const { control } = this.endpoint
-    this.#partId = (this.#partId + 1) & 0xffff
-    const half = (length + 1) >> 1
-    for (const index of [0, 1]) {
-      const from = offset + index * half
-      const size = index === 0 ? half : length - half
-      writeU16(control, HEADER_BYTES, this.#partId)
-      control[HEADER_BYTES + 2] = index
-      writeU16(control, HEADER_BYTES + 3, length)
-      control.set(bytes.subarray(from, from + size), HEADER_BYTES + PART_HEADER_BYTES)
-      this.#sendControl(KIND.part, PART_HEADER_BYTES + size)
-    }
+    const halves = (this.#halves ??= new Halves())
+    halves.begin()
+    for (const index of [0, 1] as const)
+      this.#sendControl(
+        KIND.part,
+        halves.write(control, HEADER_BYTES, index, bytes, offset, length),
+      )
   }
 
-  #takePart(bytes: Uint8Array, start: number, end: number, nowMs: number): boolean {
-    const at = start + PART_HEADER_BYTES
-    if (at >= end) return false
-    const id = readU16(bytes, start)
-    const index = bytes[start + 2]!
-    const length = readU16(bytes, start + 3)
-    const half = (length + 1) >> 1
-    if (index > 1 || length > MAX_DATAGRAM_BYTES) return false
-    if (end - at !== (index === 0 ? half : length - half)) return false
-    const parts = (this.#parts ??= new Map())
-    const other = parts.get(id)
-    if (other === undefined || other.index === index) {
-      parts.delete(id)
-      if (parts.size >= MAX_PARTS) parts.delete(parts.keys().next().value!)
-      parts.set(id, { index, bytes: new Uint8Array(bytes.subarray(at, end)) })
-      return true
-    }
-    parts.delete(id)
-    if (parts.size === 0) this.#parts = undefined
-    if (other.bytes.length + end - at !== length) return false
-    const whole = new Uint8Array(length)
-    whole.set(other.bytes, other.index * half)
-    whole.set(bytes.subarray(at, end), index * half)
-    return this.take(whole, 0, length, nowMs) >= 0
+  #takeHalf(bytes: Uint8Array, start: number, end: number, nowMs: number): boolean {
+    const whole = (this.#halves ??= new Halves()).take(bytes, start, end)
+    if (whole === 'malformed') return false
+    return whole === undefined || this.take(whole, 0, whole.length, nowMs) >= 0
   }
 
   #pingDueMs(): number {
@@ -483,32 +444,27 @@ export class SafeConversation extends Conversation {
 
   /** An authentic datagram came from somewhere else. Whoever is there must show that it can receive there too. */
   #challenge(address: string, port: number, receivedBytes: number, nowMs: number): void {
-    const path = this.#path
-    if (path !== undefined && path.address === address && path.port === port) return
+    if (this.#path?.isFor(address, port) === true) return
     if (receivedBytes < HEADER_BYTES + CHALLENGE_BYTES + this.#cipher.overheadBytes) return
     const challenge = this.endpoint.random(CHALLENGE_BYTES)
-    this.#path = { address, port, challenge, tries: 0, dueMs: nowMs }
+    this.#path = new PathChallenge(address, port, challenge, nowMs)
     this.#goOnChallenging(nowMs)
   }
 
   #goOnChallenging(nowMs: number): void {
     const path = this.#path
     if (path === undefined || nowMs < path.dueMs) return
-    // Three small datagrams at most for the one that came: an address that is not proven gets no more.
-    if (path.tries === CHALLENGE_TRIES) {
+    if (!path.tryAgain(nowMs)) {
       this.#path = undefined
       return
     }
-    path.tries += 1
-    path.dueMs = nowMs + CHALLENGE_RETRY_MS
-    this.endpoint.control.set(path.challenge, HEADER_BYTES)
+    this.endpoint.control.set(path.bytes, HEADER_BYTES)
     this.#sendControl(KIND.pathChallenge, CHALLENGE_BYTES, path.address, path.port)
   }
 
   #takePathResponse(response: Uint8Array, address: string, port: number, nowMs: number): void {
     const path = this.#path
-    if (path === undefined || path.address !== address || path.port !== port) return
-    if (!response.every((byte, i) => byte === path.challenge[i])) return
+    if (path?.isFor(address, port) !== true || !path.isAnsweredBy(response)) return
     this.#path = undefined
     // Another port alone is a NAT that forgot, and the path as it was.
     if (address !== this.address) this.kcp.resetPath(nowMs)
