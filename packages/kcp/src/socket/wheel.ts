@@ -9,6 +9,8 @@ const FAR_MS = 1000
 const FAR_STEP_MS = 128
 /** Deadlines beyond it wait in its last slot and are looked at again from there. */
 const HORIZON_MS = SLOT_MS * (SLOTS - 1)
+/** So many entries have their turn before the sockets are read again. */
+const MAX_RUN = 64
 /** Deadlines wait so long at most for datagrams that have come and are not read yet. */
 const MAX_PATIENCE_MS = 100
 
@@ -132,31 +134,37 @@ export class Wheel {
     const last = Math.floor(now / SLOT_MS)
     // After a long sleep once around is everything.
     if (last - this.#cursor >= SLOTS) this.#cursor = last - SLOTS + 1
+    let left = MAX_RUN
     let isDone = false
     try {
-      while (this.#cursor <= last && this.size > 0) {
+      while (this.#cursor <= last && this.size > 0 && left > 0) {
         const slot = this.#cursor & MASK
         // Entries set anew by what runs here land in later slots.
         this.#cursor += 1
-        this.#runSlot(slot, now)
+        left = this.#runSlot(slot, now, left)
       }
-      this.#cursor = Math.max(this.#cursor, last + 1)
-      isDone = true
+      isDone = left > 0
+      if (isDone) this.#cursor = Math.max(this.#cursor, last + 1)
     } finally {
-      // One that throws keeps none of the others from its turn.
+      // The rest of the slot, also when one throws, has its turn soon.
       if (!isDone) this.#cursor -= 1
       this.#armForFirst(now)
     }
   }
 
-  #runSlot(slot: number, now: number): void {
+  /** Returns how many may still run. */
+  #runSlot(slot: number, now: number, most: number): number {
+    let left = most
     for (let entry = this.#slots[slot]; entry !== undefined; entry = this.#slots[slot]) {
+      if (left === 0) return 0
+      left -= 1
       this.#unlink(entry)
       const { dueMs } = entry
       entry.dueMs = Infinity
       if (dueMs <= now) entry.onDue(now)
       else this.set(entry, dueMs)
     }
+    return left
   }
 
   #armForFirst(now: number): void {

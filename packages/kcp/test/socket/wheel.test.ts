@@ -98,6 +98,31 @@ test('waits for datagrams that have come and are not read yet, but not for ever'
   expect(long.fired[0]).toBeLessThan(305)
 })
 
+test('of many deadlines at one time some have their turn, then the sockets theirs, until all are done', () => {
+  const { clock, time } = new VirtualNetwork()
+  let fired = 0
+  const perTurn: number[] = []
+  const wheel = new Wheel({
+    ...clock,
+    defer: (fn) =>
+      void time.setTimer(0, () => {
+        fired = 0
+        fn()
+        perTurn.push(fired)
+      }),
+  })
+  const entries = Array.from({ length: 1000 }, (_, i) => {
+    const entry = new Entry()
+    entry.again = () => (fired += 1)
+    wheel.set(entry, 40 + (i % 5))
+    return entry
+  })
+  time.run(100)
+  expect(entries.every((entry) => entry.fired.length === 1)).toBe(true)
+  expect(Math.max(...perTurn)).toBeLessThanOrEqual(64)
+  expect(wheel.size).toBe(0)
+})
+
 test('what throws keeps no other entry from its deadline', () => {
   const { clock, time } = new VirtualNetwork()
   const wheel = new Wheel(clock)
