@@ -194,7 +194,8 @@ export abstract class Conversation extends WheelEntry implements FrameSink {
     if (this.state === 'closed') return
     if (this.#hasUnread) this.read()
     this.#feedBacklog()
-    this.kcp.ackDelayMs = this.endpoint.ackDelayMs
+    // Who is busy answers late: to send again before that would make it busier.
+    this.kcp.ackDelayMs = this.kcp.holdsAcks ? this.maxAckDelayMs : this.endpoint.ackDelayMs
     this.kcp.flush(nowMs)
     this.#lastFlushMs = nowMs
     this.#count()

@@ -223,7 +223,7 @@ export class SafeConversation extends Conversation {
     const from = offset - HEADER_BYTES
     const counter = this.#counter++
     // One that closes waits for its acknowledgements.
-    const isUnhurried = this.kcp.ackDelayMs > 0 && this.closing === undefined
+    const isUnhurried = this.endpoint.ackDelayMs > 0 && this.closing === undefined
     const kind = isUnhurried ? KIND.kcpUnhurried : KIND.kcp
     writeHeader(bytes, from, kind, this.kcp.conv, counter)
     const end = this.#cipher.seal(bytes, from, offset, offset + length, counter)

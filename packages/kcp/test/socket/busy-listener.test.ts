@@ -112,6 +112,29 @@ atEachStart(() => {
       expect(far.stats().timeoutResends).toBeGreaterThan(0)
     })
 
+    test.each([
+      { load: 'calm', share: 0.1, resends: 2 },
+      { load: 'busy', share: 0.95, resends: 0 },
+    ])(
+      'that is $load is sent a message again $resends times within 120 ms',
+      async ({ share, resends }) => {
+        const { network, near, far, loop } = await busyPair()
+        loop.share = share
+        network.run(1000)
+        far.onMessage = (bytes) => void far.send(bytes)
+        read(near)
+        for (let sent = 0; sent < 20; sent += 1) {
+          near.send(new Uint8Array(10))
+          network.run(50)
+        }
+        const before = near.stats().timeoutResends
+        network.faults.isCut = true
+        near.send(new Uint8Array(10))
+        network.run(120)
+        expect(near.stats().timeoutResends - before).toBe(resends)
+      },
+    )
+
     test('is not kept from sending much: a flow is acknowledged as it comes', async () => {
       const { network, near, far } = await busyPair()
       const heard = new Heard(near)
