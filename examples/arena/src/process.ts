@@ -10,6 +10,7 @@ import { CodeVersion } from './code-version.ts'
 import type { ArenaConfig, Role } from './config.ts'
 import { startNodeOfRole } from './roles.ts'
 import { Vitals } from './vitals.ts'
+import { holdYoungGeneration } from './young-generation.ts'
 
 /** What a node tells the supervisor that started it. */
 export type Report =
@@ -53,6 +54,7 @@ export async function runNode({
   reloader,
   codeVersion,
 }: NodeProgram): Promise<number> {
+  const releaseYoungGeneration = holdYoungGeneration()
   mkdirSync(dirname(config.store.file), { recursive: true })
   const store = await new SqliteStore({ file: config.store.file }).open()
   const vitals = new Vitals(systemClock)
@@ -73,6 +75,7 @@ export async function runNode({
       servers: { transports: [tcp()], listen: config.listen.servers },
       players: await doors(role, config),
     })
+    releaseYoungGeneration()
     report({ kind: 'ready', addresses: node.addresses, control: node.cluster.location.url })
     console.log(`${id} is ready: ${node.addresses.join(' ')}`)
     const runsCode = reloader.files.length > 0
