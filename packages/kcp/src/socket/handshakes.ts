@@ -11,7 +11,8 @@ import {
 } from './datagram.ts'
 import type { Endpoint } from './endpoint.ts'
 import type { ResolvedLimits } from './listen-options.ts'
-import { RateLimit, RateLimits } from './rate-limit.ts'
+import { RateLimits } from './rate-limit.ts'
+import { RetryBudget } from './retry-budget.ts'
 import { RetryTokens } from './retry-tokens.ts'
 
 /** Networks whose rate of handshakes is remembered. */
@@ -40,7 +41,7 @@ export class Handshakes {
   readonly #accept: Accept
   readonly #onFlood: (nowMs: number) => void
   readonly #tokens: RetryTokens
-  readonly #retryBudget: RateLimit
+  readonly #retryBudget: RetryBudget
   readonly #handshakes: RateLimits
   readonly #accepted = new Map<string, Accepted>()
 
@@ -55,7 +56,7 @@ export class Handshakes {
     this.#accept = accept
     this.#onFlood = onFlood
     this.#tokens = new RetryTokens(endpoint.clock, endpoint.random)
-    this.#retryBudget = new RateLimit(limits.maxRetriesPerSecond, endpoint.now())
+    this.#retryBudget = new RetryBudget(limits.maxRetriesPerSecond, endpoint.random, endpoint.now())
     this.#handshakes = new RateLimits(limits.maxHandshakesPerSecond, MAX_PREFIXES)
   }
 
@@ -64,7 +65,8 @@ export class Handshakes {
     const endpoint = this.#endpoint
     const now = endpoint.now()
     // What a flood is made of goes before anything else is looked at.
-    if (bytes.length >= MIN_HELLO_BYTES && isFirstHello(bytes) && this.#retryBudget.isSpent(now)) {
+    const isFirst = bytes.length >= MIN_HELLO_BYTES && isFirstHello(bytes)
+    if (isFirst && !this.#retryBudget.admits(bytes, now)) {
       endpoint.drop('retryBudget')
       this.#onFlood(now)
       return
@@ -77,7 +79,7 @@ export class Handshakes {
     const { nonce, key } = hello
     if (hello.token.length === 0) {
       // Whoever sent this may have forged the address: no memory, and a bounded number of small answers.
-      this.#retryBudget.take(now)
+      this.#retryBudget.take(bytes, now)
       const retry = encodeRetry(nonce, this.#tokens.make({ address, port, nonce, key }))
       endpoint.counters.retries += 1
       endpoint.send(retry, 0, retry.length, address, port)
@@ -111,6 +113,7 @@ export class Handshakes {
 
   /** Forgets what is past. */
   expire(nowMs: number): void {
+    this.#retryBudget.expire(nowMs)
     for (const [key, { untilMs }] of this.#accepted) {
       if (untilMs > nowMs) return
       this.#accepted.delete(key)

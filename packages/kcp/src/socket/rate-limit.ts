@@ -10,14 +10,14 @@ export class RateLimit {
     this.#atMs = nowMs
   }
 
-  /** Whether there is none to take now. */
-  isSpent(nowMs: number): boolean {
+  /** Whether there is none to take now without touching `kept` of them. */
+  isSpent(nowMs: number, kept = 0): boolean {
     if (nowMs !== this.#atMs) {
       const gained = ((nowMs - this.#atMs) * this.#perSecond) / 1000
       this.#tokens = Math.min(this.#perSecond, this.#tokens + gained)
       this.#atMs = nowMs
     }
-    return this.#tokens < 1
+    return this.#tokens < 1 + kept
   }
 
   /** Takes one when there is one. */

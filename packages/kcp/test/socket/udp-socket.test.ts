@@ -68,44 +68,57 @@ test('what comes from an address with a socket of its own comes by that one, the
 })
 
 describe('over real sockets', () => {
-  test('a flood of first hellos keeps nobody out, and nobody waiting who is in', async () => {
-    let far: KcpSession | undefined
-    const listener = await listen({ host: HOST, port: 0, maxRetriesPerSecond: 200 }, (session) => {
-      far ??= session
-      session.onMessage = (bytes) => void session.send(bytes)
-    })
-    cleanUps.push(() => listener.abort())
-    const near = await connect({ host: HOST, port: listener.port })
-    cleanUps.push(() => near.destroy())
-    let echoes = 0
-    near.onMessage = () => (echoes += 1)
-    const flooder = await openUdpSocket({
-      connect: { host: HOST, port: listener.port },
-      reusePort: false,
-      bufferBytes: 1024 * 1024,
-    })
-    cleanUps.push(() => flooder.close())
-    const hello = encodeHello({
-      nonce: new Uint8Array(8),
-      flags: 0,
-      idleTimeoutMs: 30_000,
-      window: 256,
-      token: new Uint8Array(0),
-      key: new Uint8Array(48),
-    })
-    const flood = setInterval(() => {
-      for (let i = 0; i < 20; i += 1) flooder.send(hello, 0, hello.length, listener.port, HOST)
-    }, 1)
-    cleanUps.push(() => clearInterval(flood))
-    await eventually(() => listener.counters().dropped.retryBudget > 500)
-    for (let i = 0; i < 50; i += 1) {
-      near.send(new Uint8Array(64))
-      await eventually(() => echoes === i + 1)
-    }
-    const late = await connect({ host: HOST, port: listener.port, connectTimeoutMs: 20_000 })
-    cleanUps.push(() => late.destroy())
-    expect(near.isOpen && far!.isOpen).toBe(true)
-  })
+  test.each(['ever new', 'repeated'])(
+    'a flood of %s first hellos keeps nobody out, and nobody waiting who is in',
+    async (kind) => {
+      let far: KcpSession | undefined
+      const listener = await listen(
+        { host: HOST, port: 0, maxRetriesPerSecond: 200 },
+        (session) => {
+          far ??= session
+          session.onMessage = (bytes) => void session.send(bytes)
+        },
+      )
+      cleanUps.push(() => listener.abort())
+      const near = await connect({ host: HOST, port: listener.port })
+      cleanUps.push(() => near.destroy())
+      let echoes = 0
+      near.onMessage = () => (echoes += 1)
+      const flooder = await openUdpSocket({
+        connect: { host: HOST, port: listener.port },
+        reusePort: false,
+        bufferBytes: 1024 * 1024,
+      })
+      cleanUps.push(() => flooder.close())
+      const hello = encodeHello({
+        nonce: new Uint8Array(8),
+        flags: 0,
+        idleTimeoutMs: 30_000,
+        window: 256,
+        token: new Uint8Array(0),
+        key: new Uint8Array(48),
+      })
+      const nonce = hello.subarray(5, 13)
+      let sent = 0
+      const flood = setInterval(() => {
+        for (let i = 0; i < 20; i += 1) {
+          if (kind === 'ever new') nonce.set([(sent += 1), sent >> 8, sent >> 16])
+          flooder.send(hello, 0, hello.length, listener.port, HOST)
+        }
+      }, 1)
+      cleanUps.push(() => clearInterval(flood))
+      await eventually(() => listener.counters().dropped.retryBudget > 500)
+      for (let i = 0; i < 50; i += 1) {
+        near.send(new Uint8Array(64))
+        await eventually(() => echoes === i + 1)
+      }
+      for (let i = 0; i < 3; i += 1) {
+        const late = await connect({ host: HOST, port: listener.port })
+        cleanUps.push(() => late.destroy())
+      }
+      expect(near.isOpen && far!.isOpen).toBe(true)
+    },
+  )
 
   test('a line that loses, doubles, reorders and spoils, with a NAT that forgets: all arrives', async () => {
     let proxy: UdpFaultProxy | undefined
