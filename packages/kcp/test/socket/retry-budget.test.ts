@@ -86,6 +86,33 @@ describe('a budget of answers', () => {
       expect(answered(budget, numbered(1), nowMs)).toBe(false)
   })
 
+  test('answers all but 3 in 1000 who come again among 100,000 a second that do not', () => {
+    const budget = new RetryBudget(5000, seededRandom(1), 0)
+    const forged = numbered(0)
+    const clients: Uint8Array[] = []
+    let [sent, asked, refused] = [0, 0, 0]
+    for (let nowMs = 0; nowMs < 9000; nowMs += 1) {
+      for (let i = 0; i < 100; i += 1) {
+        sent += 1
+        forged.set([sent, sent >> 8, sent >> 16], 5)
+        answered(budget, forged, nowMs)
+      }
+      // Four new ones each millisecond, as many as there is budget for.
+      if (nowMs >= 250 && clients.length > 1000)
+        for (const client of clients.splice(0, 4)) {
+          asked += 1
+          if (!answered(budget, client, nowMs)) refused += 1
+        }
+      for (let i = 0; i < 4; i += 1) {
+        const client = numbered(-1 - nowMs * 4 - i)
+        if (!answered(budget, client, nowMs)) clients.push(client)
+      }
+    }
+    // Taken by mistake for answered a moment ago.
+    expect(refused).toBeLessThan(0.003 * asked)
+    expect(asked).toBeGreaterThan(30_000)
+  })
+
   test('gives its memory back ten seconds after the flood, and begins anew', () => {
     const budget = spent(100)
     expect(answered(budget, numbered(1), 3000)).toBe(true)
