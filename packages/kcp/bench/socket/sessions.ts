@@ -14,9 +14,10 @@ const BUSY_HZ = 20
 const BUSY_MS = 4000
 const FLOODED_SESSIONS = 200
 const FLOOD_PER_SECOND = 100_000
-/** Ten seconds of flood in all. */
+/** Twenty seconds of flood in all. */
 const FLOOD_WINDOW_MS = 2500
-const ROUNDS = 4
+const FLOOD_ROUNDS = 8
+const BUSY_ROUNDS = 4
 
 interface Cost {
   readonly cpuUs: number
@@ -145,7 +146,7 @@ export async function busyCases(): Promise<Cases> {
   await pause(2000)
   const seconds = BUSY_MS / 1000
   const rounds: BusyRound[] = []
-  for (let round = 0; round < ROUNDS; round += 1) {
+  for (let round = 0; round < BUSY_ROUNDS; round += 1) {
     const before = await all({ take: true })
     const share = await coreShare(server, BUSY_MS)
     const after = await all({})
@@ -222,7 +223,7 @@ export async function floodCases(): Promise<Cases> {
   let cpuUs = 0
   let calmCpuUs = 0
   let { heapUsed } = before
-  for (let round = 0; round < ROUNDS; round += 1) {
+  for (let round = 0; round < FLOOD_ROUNDS; round += 1) {
     for (const place of ['quiet', 'elsewhere', 'here'] as const) {
       const flood = place === 'quiet' ? undefined : floods[place]
       if (flood !== undefined) await ask(flood, { begin: true })
@@ -246,7 +247,7 @@ export async function floodCases(): Promise<Cases> {
   const after = await ask<Cost>(server, 'cost')
   for (const child of [...Object.values(floods), elsewhere, client, server]) child.kill()
   const name = `${FLOOD_PER_SECOND} forged hellos a second`
-  const seconds = (ROUNDS * FLOOD_WINDOW_MS) / 1000
+  const seconds = (FLOOD_ROUNDS * FLOOD_WINDOW_MS) / 1000
   const arrived = after.counters.retries + after.counters.dropped.retryBudget - FLOODED_SESSIONS
   const growth = (after.heapUsed - heapUsed) / 1024
   const sessions = `p99 of ${FLOODED_SESSIONS} sessions`
