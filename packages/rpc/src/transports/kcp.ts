@@ -171,7 +171,8 @@ class KcpTransport implements Transport {
       ...this.#options,
       maxMessageBytes: options.maxMessageBytes ?? messageBytesFor(trust),
       maxBufferedBytes: options.maxBufferedBytes ?? bufferedBytesFor(trust),
-      ...(clock === undefined ? {} : { clock }),
+      // KCP's own real clock knows besides how busy the process is.
+      ...(clock === undefined || clock === systemClock ? {} : { clock }),
       ...(random === undefined ? {} : { random }),
     }
   }

@@ -1,7 +1,7 @@
 import { eventually } from '@rts/testing'
 import { authenticated } from '@rts/kcp'
-import { afterEach, expect, test } from 'vitest'
-import { CLOSE, type Link } from '../../src/index.ts'
+import { afterEach, expect, onTestFinished, test, vi } from 'vitest'
+import { CLOSE, systemClock, type Link } from '../../src/index.ts'
 import { kcp, type KcpOptions } from '../../src/kcp.ts'
 
 const cleanUps: (() => void)[] = []
@@ -37,6 +37,17 @@ test('what may be lost is marked as that, and not taken when it is too large', a
     [1000, true],
     [5000, false],
   ])
+})
+
+test('a listener with the real clock knows how busy its process is', async () => {
+  const looks = vi.spyOn(performance, 'eventLoopUtilization')
+  onTestFinished(() => looks.mockRestore())
+  const listener = kcp()
+  cleanUps.push(() => listener.abort())
+  const options = { trust: 'player', clock: systemClock } as const
+  await listener.listen('kcp://127.0.0.1:0', options, () => {})
+  const before = looks.mock.calls.length
+  await eventually(() => looks.mock.calls.length > before)
 })
 
 test('a silent link is kept by keepalives, and closes with its code', async () => {
