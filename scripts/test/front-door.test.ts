@@ -157,7 +157,8 @@ test('the two commands that start the game are those that the tests of the arena
   expect(read(`${ARENA_TESTS}/program.test.ts`)).toMatch(/'src', 'main\.js'[^]*run\(\['demo'/)
   expect(read(`${ARENA_TESTS}/program.test.ts`)).toMatch(/run\(\['cluster'/)
   const cluster = read(`${ARENA_TESTS}/cluster.test.ts`)
-  expect(cluster).toMatch(/new Supervisor\([^]*'kill -9 of a gate/)
+  expect(cluster).toMatch(/ProcessCluster\.start\([^]*'kill -9 of a gate/)
+  expect(read(`${ARENA_TESTS}/process-cluster.ts`)).toContain('new Supervisor(')
   expect(read('examples/arena/src/cluster.ts')).toContain('new Supervisor(')
 })
 
