@@ -34,7 +34,7 @@ export class LoadWatch {
     const share = active / (active + times.idle - this.#idle || 1)
     this.#active = times.active
     this.#idle = times.idle
-    // What is saved by being told apart from calm makes it calmer: hence two marks.
+    // To be told makes less to do, which alone must not end it: hence two marks.
     const isBusy = share >= (this.#isBusy ? CALM_SHARE : BUSY_SHARE)
     if (isBusy !== this.#isBusy) this.#tell(isBusy)
     this.#isBusy = isBusy

@@ -5,6 +5,8 @@ import type { SipHash } from './siphash.ts'
 const TAG = 0
 const KEY = 8
 const MESSAGE = 24
+const TAG_WORD = TAG / 4
+const KEY_WORD = KEY / 4
 
 const I64 = 0x7e
 const I32 = 0x7f
@@ -133,13 +135,13 @@ export function siphash24Wasm(): SipHash | undefined {
   const memoryBytes = new Uint8Array(memory.buffer)
   const words = new Int32Array(memory.buffer)
   return (key, keyAt, bytes, offset, end, out) => {
-    words[2] = key[keyAt]!
-    words[3] = key[keyAt + 1]!
-    words[4] = key[keyAt + 2]!
-    words[5] = key[keyAt + 3]!
+    words[KEY_WORD] = key[keyAt]!
+    words[KEY_WORD + 1] = key[keyAt + 1]!
+    words[KEY_WORD + 2] = key[keyAt + 2]!
+    words[KEY_WORD + 3] = key[keyAt + 3]!
     copyBytes(bytes, offset, end - offset, memoryBytes, MESSAGE)
     hash(end - offset)
-    out[0] = words[0]!
-    out[1] = words[1]!
+    out[0] = words[TAG_WORD]!
+    out[1] = words[TAG_WORD + 1]!
   }
 }
