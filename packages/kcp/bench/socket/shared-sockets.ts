@@ -1,9 +1,8 @@
 // Many clients on few sockets: what loads a listener should cost less than the listener.
 import type { DatagramSocket, OpenDatagramSocket } from '../../src/socket/datagram-socket.ts'
-import { KIND, NONCE_BYTES, readConv, readU32 } from '../../src/socket/datagram.ts'
+import { HELLO_NONCE_AT, KIND, NONCE_BYTES, readConv, readU32 } from '../../src/socket/datagram.ts'
 import { openUdpSocket } from '../../src/socket/udp-socket.ts'
 
-const NONCE_AT_HELLO = 5
 const NONCE_AT_ANSWER = 1
 const CONV_AT_ACCEPT = 9
 
@@ -28,7 +27,7 @@ class Share implements DatagramSocket {
 
   send(bytes: Uint8Array, from: number, end: number, port: number, address: string): boolean {
     if (this.nonce === '') {
-      this.nonce = nonceOf(bytes, from + NONCE_AT_HELLO)
+      this.nonce = nonceOf(bytes, from + HELLO_NONCE_AT)
       this.#shared.byNonce.set(this.nonce, this)
     }
     return this.#shared.socket.send(bytes, from, end, port, address)

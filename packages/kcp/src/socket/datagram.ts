@@ -55,6 +55,8 @@ export const MAX_REASON_BYTES = 200
 export const ACCEPT_BODY_BYTES = 8
 
 const MAGIC = [0x4b, 0x43, 0x50, PROTOCOL_VERSION] as const
+/** In a hello: behind its kind and the magic. */
+export const HELLO_NONCE_AT = 5
 /** Up to the token length. */
 const HELLO_FIXED_BYTES = 1 + 4 + NONCE_BYTES + 1 + 4 + 2 + 1
 const ACCEPT_FIXED_BYTES = 1 + NONCE_BYTES + 4 + 2
@@ -80,7 +82,7 @@ export function encodeHello(hello: Hello): Uint8Array {
   const bytes = new Uint8Array(Math.max(MIN_HELLO_BYTES, used + 64))
   bytes[0] = KIND.hello
   bytes.set(MAGIC, 1)
-  bytes.set(hello.nonce, 5)
+  bytes.set(hello.nonce, HELLO_NONCE_AT)
   bytes[13] = hello.flags
   writeU32(bytes, 14, hello.idleTimeoutMs)
   writeU16(bytes, 18, hello.window)
@@ -109,7 +111,7 @@ export function decodeHello(bytes: Uint8Array): Hello | HelloProblem {
   const window = readU16(bytes, 18)
   if (idleTimeoutMs === 0 || window === 0) return 'helloMalformed'
   return {
-    nonce: bytes.subarray(5, 13),
+    nonce: bytes.subarray(HELLO_NONCE_AT, HELLO_NONCE_AT + NONCE_BYTES),
     flags: bytes[13]!,
     idleTimeoutMs,
     window,

@@ -1,11 +1,9 @@
 import type { Random } from '../random.ts'
-import { NONCE_BYTES } from './datagram.ts'
+import { HELLO_NONCE_AT, NONCE_BYTES } from './datagram.ts'
 import { RateLimit } from './rate-limit.ts'
 import { RecentHashes } from './recent-hashes.ts'
 import { siphash24 } from './siphash.ts'
 
-/** In a hello: after its kind and four bytes that are always the same. */
-const NONCE_AT = 5
 /** A hello that was answered stands back for the rest of such a span. */
 const ANSWERED_MS = 1000
 /** A flood is over when nothing was dropped for so long. */
@@ -81,7 +79,7 @@ export class RetryBudget {
   }
 
   #hashOf(hello: Uint8Array): Int32Array {
-    siphash24(this.#key, 0, hello, NONCE_AT, NONCE_AT + NONCE_BYTES, this.#hash)
+    siphash24(this.#key, 0, hello, HELLO_NONCE_AT, HELLO_NONCE_AT + NONCE_BYTES, this.#hash)
     return this.#hash
   }
 }
