@@ -1,18 +1,10 @@
 // Hellos without a token, as fast as asked for: what a flood with forged addresses looks like to the listener.
 import { createSocket } from 'node:dgram'
-import { authenticated } from '../../src/index.ts'
-import { encodeHello } from '../../src/socket/datagram.ts'
+import { HELLO_NONCE_AT } from '../../src/socket/datagram.ts'
+import { helloOf } from '../../test/support/hello.ts'
 
 const [port = '0', perSecond = '50000'] = process.argv.slice(2)
-const key = authenticated().begin((bytes) => crypto.getRandomValues(new Uint8Array(bytes))).hello
-const hello = encodeHello({
-  nonce: new Uint8Array(8),
-  flags: 0,
-  idleTimeoutMs: 30_000,
-  window: 256,
-  token: new Uint8Array(0),
-  key,
-})
+const hello = helloOf(new Uint8Array(8))
 const socket = createSocket('udp4')
 let received = 0
 let sent = 0
@@ -32,9 +24,9 @@ process.on('message', (question: { begin?: true; stop?: true }) => {
       const elapsed = performance.now() - began
       const due = before + Math.floor((elapsed * Number(perSecond)) / 1000)
       for (const end = Math.min(due, sent + MAX_BURST); sent < end; sent += 1) {
-        hello[5] = sent
-        hello[6] = sent >>> 8
-        hello[7] = sent >>> 16
+        hello[HELLO_NONCE_AT] = sent
+        hello[HELLO_NONCE_AT + 1] = sent >>> 8
+        hello[HELLO_NONCE_AT + 2] = sent >>> 16
         // Sent at once on a connected socket; a copy would only make the flood slower.
         socket.send(hello)
       }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { authenticated, connect, type KcpSession } from '../../src/index.ts'
-import { encodeHello, KIND, MIN_HELLO_BYTES } from '../../src/socket/datagram.ts'
+import { KIND, MIN_HELLO_BYTES } from '../../src/socket/datagram.ts'
 import {
   atEachStart,
   connecting,
@@ -9,20 +9,11 @@ import {
   pair,
   VirtualNetwork,
 } from '../support/virtual-network.ts'
+import { helloOf } from '../support/hello.ts'
 
 const SERVER = '10.0.0.1 7000'
-const key = (): Uint8Array => authenticated().begin((n) => new Uint8Array(n).fill(7)).hello
-
-/** A first hello as a client writes it. */
-const hello = (nonce: number, token: Uint8Array = new Uint8Array(0)): Uint8Array =>
-  encodeHello({
-    nonce: new Uint8Array(8).fill(nonce),
-    flags: 0,
-    idleTimeoutMs: 30_000,
-    window: 256,
-    token,
-    key: key(),
-  })
+const hello = (nonce: number, token?: Uint8Array): Uint8Array =>
+  helloOf(new Uint8Array(8).fill(nonce), token)
 
 /** What the listener answers to one datagram. */
 function answers(network: VirtualNetwork, from: string, bytes: Uint8Array): Uint8Array[] {

@@ -1,22 +1,12 @@
 import { seededRandom, type SeededRandom } from '@rts/testing'
 import { describe, expect, test } from 'vitest'
-import { authenticated, connect, type KcpListener, type KcpSession } from '../../src/index.ts'
-import { encodeHello, isFirstHello, KIND } from '../../src/socket/datagram.ts'
+import { connect, type KcpListener, type KcpSession } from '../../src/index.ts'
+import { HELLO_NONCE_AT, isFirstHello, KIND } from '../../src/socket/datagram.ts'
 import { RetryBudget } from '../../src/socket/retry-budget.ts'
+import { helloOf } from '../support/hello.ts'
 import { connecting, listening, VirtualNetwork } from '../support/virtual-network.ts'
 
 const SERVER = '10.0.0.1 7000'
-const KEY = authenticated().begin((n) => new Uint8Array(n).fill(7)).hello
-
-const helloOf = (nonce: Uint8Array): Uint8Array =>
-  encodeHello({
-    nonce,
-    flags: 0,
-    idleTimeoutMs: 30_000,
-    window: 256,
-    token: new Uint8Array(0),
-    key: KEY,
-  })
 const numbered = (n: number): Uint8Array =>
   helloOf(Uint8Array.of(n, n >> 8, n >> 16, n >> 24, 0, 0, 0, 0))
 
@@ -94,7 +84,7 @@ describe('a budget of answers', () => {
     for (let nowMs = 0; nowMs < 9000; nowMs += 1) {
       for (let i = 0; i < 100; i += 1) {
         sent += 1
-        forged.set([sent, sent >> 8, sent >> 16], 5)
+        forged.set([sent, sent >> 8, sent >> 16], HELLO_NONCE_AT)
         answered(budget, forged, nowMs)
       }
       // Four new ones each millisecond, as many as there is budget for.

@@ -1,8 +1,9 @@
 import { eventually, freePort, seededRandom, UdpFaultProxy } from '@rts/testing'
 import { afterEach, describe, expect, test } from 'vitest'
 import { connect, listen, socketCounters, type KcpSession } from '../../src/index.ts'
-import { encodeHello } from '../../src/socket/datagram.ts'
+import { HELLO_NONCE_AT, NONCE_BYTES } from '../../src/socket/datagram.ts'
 import { openUdpSocket } from '../../src/socket/udp-socket.ts'
+import { helloOf } from '../support/hello.ts'
 
 const HOST = '127.0.0.1'
 const cleanUps: (() => unknown)[] = []
@@ -90,15 +91,8 @@ describe('over real sockets', () => {
         bufferBytes: 1024 * 1024,
       })
       cleanUps.push(() => flooder.close())
-      const hello = encodeHello({
-        nonce: new Uint8Array(8),
-        flags: 0,
-        idleTimeoutMs: 30_000,
-        window: 256,
-        token: new Uint8Array(0),
-        key: new Uint8Array(48),
-      })
-      const nonce = hello.subarray(5, 13)
+      const hello = helloOf(new Uint8Array(8))
+      const nonce = hello.subarray(HELLO_NONCE_AT, HELLO_NONCE_AT + NONCE_BYTES)
       let sent = 0
       const flood = setInterval(() => {
         for (let i = 0; i < 20; i += 1) {
