@@ -80,6 +80,7 @@ export class Shelters {
     if (this.#floodedMs === -Infinity) return
     this.#floodedMs = -Infinity
     this.#flood += 1
+    this.#isUsable = this.#open !== undefined
     for (const socket of this.#sockets.values()) void socket?.close()
     this.#sockets.clear()
   }
@@ -94,7 +95,7 @@ export class Shelters {
       if (isWanted && this.#sockets.get(key) === undefined) this.#sockets.set(key, socket)
       else void socket.close()
     } catch {
-      // No more files, or a system that does not do it: sessions stay where they are.
+      // No more files, or a system that does not do it: in this flood sessions stay where they are.
       this.#isUsable = false
       this.#sockets.delete(key)
     } finally {

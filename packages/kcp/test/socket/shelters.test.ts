@@ -99,7 +99,7 @@ test('no more than so many are opened at a time, and in all', async () => {
   expect(shelters.size).toBe(1024)
 })
 
-test('when no socket can be had, sessions stay where they are', async () => {
+test('when no socket can be had, sessions stay where they are until the flood is over', async () => {
   const port = new Port()
   port.fails = true
   const shelters = new Shelters(port, () => {})
@@ -110,4 +110,9 @@ test('when no socket can be had, sessions stay where they are', async () => {
   shelters.heard(session(2))
   await settled()
   expect(shelters.size).toBe(0)
+  shelters.expire(20_000)
+  shelters.flooded(60_000)
+  shelters.heard(session(2))
+  await settled()
+  expect(shelters.size).toBe(1)
 })
