@@ -7,7 +7,7 @@ import { siphash24 } from './siphash.ts'
 /** A hello that was answered stands back for the rest of such a span. */
 const ANSWERED_MS = 1000
 /** A flood is over when nothing was dropped for so long. */
-const CALM_MS = 10_000
+export const FLOOD_CALM_MS = 10_000
 
 /**
  * Which first hellos are answered when there are more than may be.
@@ -69,7 +69,7 @@ export class RetryBudget {
 
   /** Gives the memory back once the flood is over. */
   expire(nowMs: number): void {
-    if (nowMs - this.#droppedMs > CALM_MS) this.#recent = undefined
+    if (nowMs - this.#droppedMs > FLOOD_CALM_MS) this.#recent = undefined
   }
 
   #begin(nowMs: number): RecentHashes {

@@ -1,7 +1,6 @@
 import type { DatagramSocket } from './datagram-socket.ts'
+import { FLOOD_CALM_MS } from './retry-budget.ts'
 
-/** A flood is over when nothing was dropped for so long. */
-const CALM_MS = 10_000
 /** Each is a socket; older systems search through all of one port. */
 const MAX_SHELTERS = 1024
 /** Opening one takes a tenth of a millisecond, which others wait for. */
@@ -73,7 +72,7 @@ export class Shelters {
 
   /** Once the flood is over the sockets are closed; what is in their queues is sent again. */
   expire(nowMs: number): void {
-    if (nowMs - this.#floodedMs > CALM_MS) this.close()
+    if (nowMs - this.#floodedMs > FLOOD_CALM_MS) this.close()
   }
 
   close(): void {
