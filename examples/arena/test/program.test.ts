@@ -135,7 +135,7 @@ describe.skipIf(serviceBinary('etcd') === undefined)(
       const programs = ['lobby', 'game', 'gate', 'http'].map(start)
       try {
         for (const program of programs) {
-          await eventually(() => expect(program.output()).toContain('is ready'), {
+          await eventually(() => expect(program.output()).toMatch(/^\w+_1 is ready: .*\n/m), {
             timeoutMs: 20_000,
             message: 'a node is not ready',
           })
