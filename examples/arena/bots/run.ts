@@ -1,7 +1,7 @@
 import { judge, runBots, type BotReport, type Verdict } from '@rts/bots'
 import { nodeClient } from '@rts/client/node'
 import type { Transport } from '@rts/rpc'
-import { login, type Login } from '../src/player/login.ts'
+import { login, logins } from '../src/player/login.ts'
 import { heldUpMeter } from './held-up.ts'
 import { arenaScenario, type BotLogin } from './scenario.ts'
 
@@ -56,17 +56,12 @@ async function botLogin(
   gate: (url: string) => string | undefined,
   transport: Transport | undefined,
 ): Promise<BotLogin> {
-  let answer: Login | undefined = await login(server, '/guest')
-  const { account, name, password = '' } = answer
-  // Tickets are short-lived and gates come and go: only the first ones are those of the first answer.
-  const ask = async (): Promise<Login> => answer ?? login(server, '/login', { name, password })
+  const first = await login(server, '/guest')
+  const { account, name, password = '' } = first
+  const { gates, ticket } = logins(first, () => login(server, '/login', { name, password }))
   const client = nodeClient({
-    gates: async () => (await ask()).gates.map(gate).filter((url) => url !== undefined),
-    ticket: async () => {
-      const { ticket } = await ask()
-      answer = undefined
-      return ticket
-    },
+    gates: async () => (await gates()).map(gate).filter((url) => url !== undefined),
+    ticket,
     ...(transport === undefined ? {} : { transports: [transport] }),
   })
   return { client, account }

@@ -2,7 +2,7 @@ import { Client } from '@rts/client'
 import { systemClock } from '@rts/rpc/client'
 import { websocket } from '@rts/rpc/websocket'
 import { ArenaPlayer, type PlayerEvents } from '../src/player/arena-player.ts'
-import type { Login } from '../src/player/login.ts'
+import { logins, type Login } from '../src/player/login.ts'
 import type { Welcome } from '../src/shared/server-api.ts'
 
 export interface PresenceOptions {
@@ -21,18 +21,7 @@ export class Presence {
   readonly player: ArenaPlayer
 
   constructor(entry: Login, options: PresenceOptions) {
-    // Tickets are short-lived and gates come and go: only the first ones are those of this login.
-    let login: Login | undefined = entry
-    const ask = async (): Promise<Login> => login ?? options.enter()
-    this.client = new Client({
-      transports: [websocket()],
-      gates: async () => (await ask()).gates,
-      ticket: async () => {
-        const { ticket } = await ask()
-        login = undefined
-        return ticket
-      },
-    })
+    this.client = new Client({ transports: [websocket()], ...logins(entry, options.enter) })
     this.player = new ArenaPlayer(this.client, {
       account: entry.account,
       clock: systemClock,

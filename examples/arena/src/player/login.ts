@@ -30,3 +30,30 @@ export async function login(
   }
   return answer
 }
+
+/** What a client asks: where the gates are, and a ticket for one of them. */
+export interface Logins {
+  readonly gates: () => Promise<readonly string[]>
+  readonly ticket: () => Promise<string>
+}
+
+/**
+ * Answers a client out of logins. Tickets are short-lived and gates come and go: only the first answers are those of
+ * `first`, a ticket is given once, and gates that are asked for again are those of a new login.
+ */
+export function logins(first: Login, again: () => Promise<Login>): Logins {
+  let next: Login | undefined = first
+  let unused: Login | undefined
+  return {
+    gates: async () => {
+      unused = next ?? (await again())
+      next = undefined
+      return unused.gates
+    },
+    ticket: async () => {
+      const { ticket } = unused ?? (await again())
+      unused = undefined
+      return ticket
+    },
+  }
+}
