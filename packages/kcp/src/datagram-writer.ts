@@ -1,4 +1,5 @@
 import { IKCP_OVERHEAD } from './constants.ts'
+import { copyBlock } from './copy.ts'
 import type { Block } from './segment-pool.ts'
 import type { KcpStats } from './stats.ts'
 
@@ -9,7 +10,7 @@ import type { KcpStats } from './stats.ts'
  */
 export type KcpOutput = (buffer: Uint8Array, offset: number, length: number) => void
 
-/** Packs segments into datagrams of up to `mtu` bytes, at the place a block keeps for that. */
+/** Packs segments into datagrams of up to `mtu` bytes. */
 export class DatagramWriter {
   readonly #conv: number
   readonly #output: KcpOutput
@@ -40,9 +41,17 @@ export class DatagramWriter {
     if (this.#cursor + IKCP_OVERHEAD + length > this.#limit) this.send()
   }
 
-  /** Writes a segment; `head` is command, fragment and window as they lie in the header. The payload is in the same block. */
-  write(head: number, ts: number, sn: number, length: number, source: number): void {
-    const { view, bytes } = this.#block!
+  /** Writes a segment; `head` is command, fragment and window as they lie in the header. */
+  write(
+    head: number,
+    ts: number,
+    sn: number,
+    length: number,
+    payload: Block | undefined,
+    offset: number,
+  ): void {
+    const block = this.#block!
+    const { view } = block
     const at = this.#cursor
     view.setInt32(at, this.#conv, true)
     view.setInt32(at + 4, head, true)
@@ -50,9 +59,10 @@ export class DatagramWriter {
     view.setInt32(at + 12, sn, true)
     view.setInt32(at + 16, this.#una, true)
     view.setInt32(at + 20, length, true)
-    const payload = at + IKCP_OVERHEAD
-    if (length > 0) bytes.copyWithin(payload, source, source + length)
-    this.#cursor = payload + length
+    this.#cursor = at + IKCP_OVERHEAD
+    if (payload === undefined) return
+    copyBlock(payload, offset, length, block, this.#cursor)
+    this.#cursor += length
   }
 
   /** Sends what has been written, if anything. */

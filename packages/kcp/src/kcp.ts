@@ -16,7 +16,7 @@ import { DatagramWriter, type KcpOutput } from './datagram-writer.ts'
 import { checkOption, checkOptions, type KcpOptions } from './options.ts'
 import { ReceiveBuffer } from './receive-buffer.ts'
 import { fragmentsOf, queueCut, recut } from './recut.ts'
-import { type Packet, SegmentPool } from './segment-pool.ts'
+import { type Block, SegmentPool } from './segment-pool.ts'
 import { Sender } from './sender.ts'
 import type { SendBuffer } from './send-buffer.ts'
 import { serialDiff } from './serial.ts'
@@ -80,8 +80,7 @@ export class Kcp {
     this.#headroom = options.headroomBytes ?? 0
     this.#tailroom = options.tailroomBytes ?? 0
     this.#pool = options.pool ?? new SegmentPool()
-    const outputBytes = this.#headroom + this.#mtu + this.#tailroom
-    this.#sender = new Sender(this.#pool, options, outputBytes, this.#mss, this.stats)
+    this.#sender = new Sender(this.#pool, options, this.#mss, this.stats)
     this.#snd = this.#sender.buffer
     this.#rcv = new ReceiveBuffer(this.#pool, (options.initialSn ?? 0) | 0)
     this.#probe = new WindowProbe(options.probeInitMs ?? 500)
@@ -249,13 +248,12 @@ export class Kcp {
       this.stats.refused += 1
       return -1
     }
-    const packet = this.#pool.takePacket(length)
-    copyBytes(bytes, offset, length, packet.bytes, packet.base)
-    const end = packet.base + length
-    const refusal = this.#validate(packet.view, packet.base, end)
-    if (refusal === 0) this.#apply(packet, end, nowMs | 0, recovered)
+    const packet = this.#pool.take(length)
+    copyBytes(bytes, offset, length, packet.bytes, 0)
+    const refusal = this.#validate(packet.view, length)
+    if (refusal === 0) this.#apply(packet, length, nowMs | 0, recovered)
     else this.stats.refused += 1
-    if (packet.references === 0) this.#pool.givePacket(packet)
+    if (packet.references === 0) this.#pool.give(packet)
     return refusal === 0 && this.#state === -2 ? -5 : refusal
   }
 
@@ -264,16 +262,16 @@ export class Kcp {
     this.#enter()
     if (this.#state !== 0) return
     this.#busy = true
-    this.#snd.borrow()
+    const room = this.#pool.take(this.#headroom + this.#mtu + this.#tailroom)
     let isDone = false
     try {
-      this.#flush(nowMs | 0)
+      this.#flush(room, nowMs | 0)
       isDone = true
     } finally {
       // When output() throws, segments already numbered wait for the next flush.
       if (!isDone) this.#sender.fastDue = true
       this.#busy = false
-      this.#snd.giveBack()
+      this.#pool.give(room)
     }
   }
 
@@ -336,7 +334,6 @@ export class Kcp {
       return false
     this.#mtu = mtu
     this.#mss = mss
-    this.#snd.setOutputBytes(this.#headroom + mtu + this.#tailroom)
     return true
   }
 
@@ -377,9 +374,9 @@ export class Kcp {
     return Math.max(1, Math.min(MAX_FRAGMENTS, this.#peerWnd) - 1)
   }
 
-  #validate(view: DataView, start: number, end: number): number {
+  #validate(view: DataView, end: number): number {
     const { nxt } = this.#snd
-    for (let at = start; end - at >= IKCP_OVERHEAD;) {
+    for (let at = 0; end - at >= IKCP_OVERHEAD;) {
       if (view.getInt32(at, true) !== this.#conv) return -1
       const command = view.getUint8(at + 4)
       const length = view.getInt32(at + 20, true)
@@ -392,7 +389,7 @@ export class Kcp {
     return 0
   }
 
-  #apply(packet: Packet, end: number, now: number, recovered: boolean): void {
+  #apply(packet: Block, end: number, now: number, recovered: boolean): void {
     const { view } = packet
     const sender = this.#sender
     const snd = this.#snd
@@ -402,7 +399,7 @@ export class Kcp {
     let maxack = 0
     let latestTs = 0
     let largestWnd = 0
-    for (let at = packet.base; end - at >= IKCP_OVERHEAD;) {
+    for (let at = 0; end - at >= IKCP_OVERHEAD;) {
       const head = view.getInt32(at + 4, true)
       const ts = view.getInt32(at + 8, true)
       const sn = view.getInt32(at + 12, true)
@@ -438,7 +435,7 @@ export class Kcp {
       at += IKCP_OVERHEAD + length
     }
     this.stats.datagramsIn += 1
-    this.stats.bytesIn += end - packet.base
+    this.stats.bytesIn += end
     if (hasAck) sender.countFastack(maxack, latestTs)
     if (hasProgress) sender.watch.progressed(now)
     if (largestWnd > this.#peerWnd || (!this.#peerWndKnown && largestWnd > 0)) {
@@ -449,7 +446,7 @@ export class Kcp {
     snd.giveBack()
   }
 
-  #push(packet: Packet, at: number, length: number, frg: number, sn: number, ts: number): void {
+  #push(packet: Block, at: number, length: number, frg: number, sn: number, ts: number): void {
     const rcv = this.#rcv
     this.stats.segmentsIn += 1
     if (serialDiff(sn, (rcv.nxt + this.#rcvWnd) | 0) >= 0) {
@@ -466,12 +463,12 @@ export class Kcp {
     if (rcv.messages === 0 && rcv.queued >= this.#rcvWnd) this.#state = -2
   }
 
-  #flush(now: number): void {
+  #flush(room: Block, now: number): void {
     const snd = this.#snd
     const sender = this.#sender
     const wnd = Math.max(0, this.#rcvWnd - this.#rcv.queued)
     const writer = this.#writer
-    writer.begin(snd.block!, snd.outputOffset + this.#headroom, this.#mtu, this.#rcv.nxt)
+    writer.begin(room, this.#headroom, this.#mtu, this.#rcv.nxt)
     this.#flushControl(now, wnd)
     sender.flush(now, wnd, this.#mss, writer)
     writer.end()
@@ -494,7 +491,7 @@ export class Kcp {
       sn = acked
       ts = (acks.ts(index) + heldMs) | 0
       writer.reserve(0)
-      writer.write(IKCP_CMD_ACK | (wnd << 16), ts, sn, 0, 0)
+      writer.write(IKCP_CMD_ACK | (wnd << 16), ts, sn, 0, undefined, 0)
     }
     acks.count = 0
 
@@ -503,11 +500,11 @@ export class Kcp {
     if ((probe.pending & IKCP_ASK_SEND) !== 0) {
       this.stats.probes += 1
       writer.reserve(0)
-      writer.write(IKCP_CMD_WASK | (wnd << 16), ts, sn, 0, 0)
+      writer.write(IKCP_CMD_WASK | (wnd << 16), ts, sn, 0, undefined, 0)
     }
     if ((probe.pending & IKCP_ASK_TELL) !== 0) {
       writer.reserve(0)
-      writer.write(IKCP_CMD_WINS | (wnd << 16), ts, sn, 0, 0)
+      writer.write(IKCP_CMD_WINS | (wnd << 16), ts, sn, 0, undefined, 0)
     }
     probe.pending = 0
   }

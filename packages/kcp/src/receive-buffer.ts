@@ -1,5 +1,5 @@
 import { copyBytes } from './copy.ts'
-import type { Packet, SegmentPool } from './segment-pool.ts'
+import type { Block, SegmentPool } from './segment-pool.ts'
 import { serialDiff } from './serial.ts'
 
 // One record of three numbers a segment, at (sn & mask) * 4.
@@ -22,7 +22,7 @@ export class ReceiveBuffer {
   bytes = 0
   readonly #pool: SegmentPool
   #records: Int32Array = new Int32Array(FIRST_SEGMENTS << RECORD_BITS)
-  #packets: (Packet | undefined)[] = Array.from({ length: FIRST_SEGMENTS }, () => undefined)
+  #packets: (Block | undefined)[] = Array.from({ length: FIRST_SEGMENTS }, () => undefined)
   #mask: number = FIRST_SEGMENTS - 1
   /** One past the newest segment held. */
   #end: number
@@ -45,7 +45,7 @@ export class ReceiveBuffer {
   }
 
   /** Keeps a segment that lies in `packet`; false when it is held already. `sn` is not before `nxt`. */
-  store(sn: number, packet: Packet, offset: number, length: number, frg: number): boolean {
+  store(sn: number, packet: Block, offset: number, length: number, frg: number): boolean {
     while (serialDiff(sn, this.head) > this.#mask) this.#grow()
     const index = sn & this.#mask
     if (this.#packets[index] !== undefined) return false
@@ -113,10 +113,10 @@ export class ReceiveBuffer {
     this.bytes = 0
   }
 
-  #drop(index: number, packet: Packet): void {
+  #drop(index: number, packet: Block): void {
     this.#packets[index] = undefined
     packet.references -= 1
-    if (packet.references === 0) this.#pool.givePacket(packet)
+    if (packet.references === 0) this.#pool.give(packet)
   }
 
   #grow(): void {

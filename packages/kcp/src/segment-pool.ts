@@ -1,30 +1,14 @@
-const PACKET_BYTES = 2048
-const PACKETS_PER_SLAB = 32
-const SMALLEST_BLOCK_BITS = 12
-const BLOCK_CLASSES = 20
+/** Small messages in flight, and whole datagrams, need no more; what is larger is a power of two. */
+const SMALL_BITS = 8
+const DATAGRAM_BITS = 11
+const CLASSES = 31 - DATAGRAM_BITS + 2
 
-/** A copy of one datagram that came in; the segments that are still to be received share it. */
-export class Packet {
-  readonly bytes: Uint8Array
-  readonly view: DataView
-  /** Where the datagram begins in `bytes`. */
-  readonly base: number
-  readonly capacity: number
-  /** Segments that still need the bytes. */
-  references = 0
-
-  constructor(bytes: Uint8Array, view: DataView, base: number, capacity: number) {
-    this.bytes = bytes
-    this.view = view
-    this.base = base
-    this.capacity = capacity
-  }
-}
-
-/** Memory of a sender: a byte ring for what waits for its acknowledgement, and behind it room to write one datagram. */
+/** Bytes that are lent. */
 export class Block {
   readonly bytes: Uint8Array
   readonly view: DataView
+  /** For a datagram that came in: segments of it that still need the bytes. */
+  references = 0
 
   constructor(byteLength: number) {
     this.bytes = new Uint8Array(byteLength)
@@ -32,19 +16,51 @@ export class Block {
   }
 }
 
+/** Blocks of one size that lie free. The one given back last, which the processor may still hold, is lent first. */
+class FreeBlocks {
+  readonly byteLength: number
+  readonly #blocks: Block[] = []
+  /** So many at the bottom nobody has needed since the last trim. */
+  #fewest = 0
+
+  constructor(byteLength: number) {
+    this.byteLength = byteLength
+  }
+
+  take(): Block | undefined {
+    const block = this.#blocks.pop()
+    if (this.#blocks.length < this.#fewest) this.#fewest = this.#blocks.length
+    return block
+  }
+
+  give(block: Block): void {
+    this.#blocks.push(block)
+  }
+
+  /** Forgets what nobody has needed since the last time, and tells how many bytes that is. */
+  trim(): number {
+    const count = this.#fewest
+    this.#blocks.splice(0, count)
+    this.#fewest = this.#blocks.length
+    return count * this.byteLength
+  }
+}
+
 /**
- * The memory conversations borrow: packets for what comes in, blocks for what goes out. A listener gives one
- * pool to all its conversations, so that an idle one holds no buffer at all.
+ * The memory conversations borrow: for what comes in, what waits for its acknowledgement, and the datagram that is
+ * being written. A listener gives one pool to all its conversations, so that an idle one holds no buffer at all.
  */
 export class SegmentPool {
-  readonly #packets: Packet[] = []
-  readonly #blocks: Block[][] = Array.from({ length: BLOCK_CLASSES }, () => [])
+  readonly #classes: readonly FreeBlocks[] = Array.from(
+    { length: CLASSES },
+    (_, index) => new FreeBlocks(2 ** (index === 0 ? SMALL_BITS : DATAGRAM_BITS + index - 1)),
+  )
   readonly #maxFreeBytes: number
   #freeBytes = 0
 
   /**
-   * @param options.maxFreeBytes - Bytes kept for later use; what is given back beyond it is left to the garbage
-   *   collector. 16 MiB when not given.
+   * @param options.maxFreeBytes - Bytes kept for later use. Beyond it, what lay unused for longest is left to the
+   *   garbage collector. 16 MiB when not given.
    */
   constructor(options: { readonly maxFreeBytes?: number } = {}) {
     const { maxFreeBytes = 16 * 1024 * 1024 } = options
@@ -59,45 +75,29 @@ export class SegmentPool {
   }
 
   /** @internal */
-  takePacket(byteLength: number): Packet {
-    if (byteLength > PACKET_BYTES) {
-      const bytes = new Uint8Array(byteLength)
-      return new Packet(bytes, new DataView(bytes.buffer), 0, byteLength)
-    }
-    if (this.#packets.length === 0) this.#addSlab()
-    this.#freeBytes -= PACKET_BYTES
-    return this.#packets.pop()!
-  }
-
-  /** @internal */
-  givePacket(packet: Packet): void {
-    if (packet.capacity !== PACKET_BYTES || this.#freeBytes >= this.#maxFreeBytes) return
-    this.#freeBytes += PACKET_BYTES
-    this.#packets.push(packet)
-  }
-
-  /** @internal */
-  takeBlock(byteLength: number): Block {
-    const bits = Math.max(SMALLEST_BLOCK_BITS, 32 - Math.clz32(byteLength - 1))
-    const block = this.#blocks[bits - SMALLEST_BLOCK_BITS]!.pop()
-    if (block === undefined) return new Block(2 ** bits)
-    this.#freeBytes -= block.bytes.length
+  take(byteLength: number): Block {
+    const blocks = this.#classOf(byteLength)
+    const block = blocks.take()
+    if (block === undefined) return new Block(blocks.byteLength)
+    this.#freeBytes -= blocks.byteLength
     return block
   }
 
   /** @internal */
-  giveBlock(block: Block): void {
-    if (this.#freeBytes + block.bytes.length > this.#maxFreeBytes) return
-    this.#freeBytes += block.bytes.length
-    const bits = 31 - Math.clz32(block.bytes.length)
-    this.#blocks[bits - SMALLEST_BLOCK_BITS]!.push(block)
+  give(block: Block): void {
+    const { length } = block.bytes
+    // What is given back was in use just now; what others needed before is worth less.
+    if (this.#freeBytes + length > this.#maxFreeBytes) {
+      for (const blocks of this.#classes) this.#freeBytes -= blocks.trim()
+      if (this.#freeBytes + length > this.#maxFreeBytes) return
+    }
+    this.#freeBytes += length
+    this.#classOf(length).give(block)
   }
 
-  #addSlab(): void {
-    const bytes = new Uint8Array(PACKETS_PER_SLAB * PACKET_BYTES)
-    const view = new DataView(bytes.buffer)
-    for (let base = bytes.length - PACKET_BYTES; base >= 0; base -= PACKET_BYTES)
-      this.#packets.push(new Packet(bytes, view, base, PACKET_BYTES))
-    this.#freeBytes += bytes.length
+  #classOf(byteLength: number): FreeBlocks {
+    if (byteLength <= 2 ** SMALL_BITS) return this.#classes[0]!
+    const bits = 32 - Math.clz32(byteLength - 1)
+    return this.#classes[Math.max(0, bits - DATAGRAM_BITS) + 1]!
   }
 }

@@ -30,20 +30,16 @@ export class SendBuffer {
   bytes = 0
   records: Int32Array = new Int32Array(FIRST_SEGMENTS << RECORD_BITS)
   mask: number = FIRST_SEGMENTS - 1
-  /** Borrowed while there is a payload, or a datagram being written. */
+  /** The ring, borrowed while there is a payload. */
   block: Block | undefined
-  /** Where the room for one datagram begins in `block`. */
-  outputOffset = 0
   readonly #pool: SegmentPool
-  #outputBytes: number
   #head = 0
 
-  constructor(pool: SegmentPool, initialSn: number, outputBytes: number) {
+  constructor(pool: SegmentPool, initialSn: number) {
     this.#pool = pool
     this.una = initialSn
     this.nxt = initialSn
     this.end = initialSn
-    this.#outputBytes = outputBytes
   }
 
   get inFlight(): number {
@@ -148,23 +144,12 @@ export class SendBuffer {
     return taken
   }
 
-  /** Sees to it that there is room for one datagram. */
-  borrow(): void {
-    if (this.block === undefined) this.#takeBlock(0)
-  }
-
   /** Gives the memory back when nothing needs it. */
   giveBack(): void {
     if (this.una !== this.end || this.block === undefined) return
-    this.#pool.giveBlock(this.block)
+    this.#pool.give(this.block)
     this.block = undefined
     this.#head = 0
-  }
-
-  /** Changes the room for one datagram. */
-  setOutputBytes(outputBytes: number): void {
-    this.#outputBytes = outputBytes
-    if (this.block !== undefined) this.#relocate(0)
   }
 
   /** Forgets all segments. */
@@ -175,19 +160,14 @@ export class SendBuffer {
     this.giveBack()
   }
 
-  #takeBlock(ringBytes: number): void {
-    this.block = this.#pool.takeBlock(ringBytes + this.#outputBytes)
-    this.outputOffset = this.block.bytes.length - this.#outputBytes
-  }
-
   /** Finds `length` bytes in one piece. The head never comes up to the tail from behind, so equal ones mean empty. */
   #reserve(length: number): number {
-    if (this.block === undefined) this.#takeBlock(length + 1)
+    this.block ??= this.#pool.take(length + 1)
     const empty = this.una === this.end
     const head = empty ? 0 : this.#head
     const tail = empty ? 0 : this.records[this.at(this.una) + OFFSET]!
     if (head >= tail) {
-      if (head + length <= this.outputOffset) return head
+      if (head + length <= this.block.bytes.length) return head
       if (length < tail) return 0
     } else if (head + length < tail) return head
     this.#relocate(length)
@@ -201,18 +181,19 @@ export class SendBuffer {
     for (let sn = this.una; sn !== this.end; sn = (sn + 1) | 0)
       needed += Math.max(0, this.records[this.at(sn) + LENGTH]!)
     // A quarter more than is needed, as one that is just full would move again soon; more would only spread it over the cache.
-    this.#takeBlock(needed + (needed >> 2))
+    const block = this.#pool.take(needed + (needed >> 2))
     let position = 0
     for (let sn = this.una; sn !== this.end; sn = (sn + 1) | 0) {
       const record = this.at(sn)
       const offset = this.records[record + OFFSET]!
       const length = Math.max(0, this.records[record + LENGTH]!)
-      copyBytes(old.bytes, offset, length, this.block!.bytes, position)
+      copyBytes(old.bytes, offset, length, block.bytes, position)
       this.records[record + OFFSET] = position
       position += length
     }
+    this.block = block
     this.#head = position
-    this.#pool.giveBlock(old)
+    this.#pool.give(old)
   }
 
   #growRecords(): void {

@@ -49,14 +49,8 @@ export class Sender {
   /** Due as `fastDue`, at the next flush whenever that is: the original keeps the count of a segment over its timeout. */
   #fastLater = false
 
-  constructor(
-    pool: SegmentPool,
-    options: KcpOptions,
-    outputBytes: number,
-    mss: number,
-    stats: KcpStats,
-  ) {
-    this.buffer = new SendBuffer(pool, (options.initialSn ?? 0) | 0, outputBytes)
+  constructor(pool: SegmentPool, options: KcpOptions, mss: number, stats: KcpStats) {
+    this.buffer = new SendBuffer(pool, (options.initialSn ?? 0) | 0)
     this.congestion = new CongestionWindow(mss)
     this.watch = new LinkWatch(options)
     this.#stats = stats
@@ -166,7 +160,7 @@ export class Sender {
       records[record + XMIT] = xmit + 1
       records[record + TS] = now
       const head = IKCP_CMD_PUSH | (records[record + FRG]! << 8) | (wnd << 16)
-      writer.write(head, now, sn, length, records[record + OFFSET]!)
+      writer.write(head, now, sn, length, buffer.block, records[record + OFFSET]!)
       segmentsOut += 1
     }
     writer.send()

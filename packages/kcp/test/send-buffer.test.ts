@@ -2,15 +2,12 @@ import { describe, expect, test } from 'vitest'
 import { SegmentPool } from '../src/index.ts'
 import { LENGTH, OFFSET, SendBuffer } from '../src/send-buffer.ts'
 
-// A block of 4096 bytes with 1096 kept for a datagram leaves a ring of 3000.
-const RING = 3000
-
 function makeBuffer(): {
   snd: SendBuffer
   push: (length: number) => void
   payloads: () => string[]
 } {
-  const snd = new SendBuffer(new SegmentPool(), 0, 4096 - RING)
+  const snd = new SendBuffer(new SegmentPool(), 0)
   let letter = 0
   return {
     snd,
@@ -38,23 +35,25 @@ describe('the byte ring', () => {
   test('keeps payloads that fit to the byte: at its end, before its tail, between head and tail', () => {
     const { snd, push, payloads } = makeBuffer()
     push(1000)
-    push(1000)
-    push(1000)
-    expect(snd.block!.bytes).toHaveLength(4096)
+    push(1048)
+    const ring = snd.block!
+    expect(ring.bytes).toHaveLength(2048)
     snd.shrink(1)
-    push(1000)
-    push(10)
-    expect(payloads()).toEqual(['b1000', 'c1000', 'd1000', 'e10'])
+    push(600)
+    push(399)
+    expect(payloads()).toEqual(['b1048', 'c600', 'd399'])
+    expect(snd.block).toBe(ring)
   })
 
   test('does not let the head come up to the tail', () => {
     const { snd, push, payloads } = makeBuffer()
-    for (let index = 0; index < 3; index += 1) push(1000)
-    snd.shrink(2)
+    push(1000)
+    push(1000)
+    snd.shrink(1)
     push(600)
-    push(1400)
+    push(400)
     push(10)
-    expect(payloads()).toEqual(['c1000', 'd600', 'e1400', 'f10'])
+    expect(payloads()).toEqual(['b1000', 'c600', 'd400', 'e10'])
   })
 
   test('grows without moving a byte to the wrong place, and gives the small block back', () => {
