@@ -9,7 +9,7 @@ const BATCH = 100
 const SOCKETS = Math.ceil(Number(count) / Number(perSocket))
 const BUFFER_BYTES = 1024 * 1024
 const MESSAGE_BYTES = 64
-const MAX_LATE_MS = 25
+const MAX_LATE_MS = 5
 
 interface Peer {
   readonly isOpen: boolean
