@@ -24,7 +24,7 @@ export interface KcpListenOptions extends KcpSocketOptions {
   readonly maxSessions?: number
   /** Sessions of one IP address at one time. @defaultValue 256 */
   readonly maxSessionsPerAddress?: number
-  /** Answers to first hellos a second, from whomever; each costs an HMAC and a small datagram. @defaultValue 5000 */
+  /** Answers to first hellos a second, from whomever; a tenth of them at once; each costs a small datagram. @defaultValue 5000 */
   readonly maxRetriesPerSecond?: number
   /** Handshakes a second of one network, /24 or /56, with its address proven. @defaultValue 100 */
   readonly maxHandshakesPerSecond?: number

@@ -1,12 +1,14 @@
-/** So many per second, with a burst of one second's worth. */
+/** So many per second, and after a pause a burst of them at once. */
 export class RateLimit {
   readonly #perSecond: number
+  readonly #burst: number
   #tokens: number
   #atMs: number
 
-  constructor(perSecond: number, nowMs: number) {
+  constructor(perSecond: number, nowMs: number, burst: number = perSecond) {
     this.#perSecond = perSecond
-    this.#tokens = perSecond
+    this.#burst = burst
+    this.#tokens = burst
     this.#atMs = nowMs
   }
 
@@ -14,7 +16,7 @@ export class RateLimit {
   isSpent(nowMs: number, kept = 0): boolean {
     if (nowMs !== this.#atMs) {
       const gained = ((nowMs - this.#atMs) * this.#perSecond) / 1000
-      this.#tokens = Math.min(this.#perSecond, this.#tokens + gained)
+      this.#tokens = Math.min(this.#burst, this.#tokens + gained)
       this.#atMs = nowMs
     }
     return this.#tokens < 1 + kept

@@ -4,6 +4,10 @@ import { RateLimit } from './rate-limit.ts'
 import { RecentHashes } from './recent-hashes.ts'
 import { siphash24 } from './siphash.ts'
 
+/** Of the answers of a second, those that may be given at once: an answer takes 15 us, and sessions wait meanwhile. */
+const BURST_SHARE = 0.1
+/** But so many may. */
+const LEAST_BURST = 100
 /** A hello that was answered stands back for the rest of such a span. */
 const ANSWERED_MS = 1000
 /** A flood is over when nothing was dropped for so long. */
@@ -29,9 +33,10 @@ export class RetryBudget {
   #droppedMs = 0
 
   constructor(perSecond: number, random: Random, nowMs: number) {
-    this.#limit = new RateLimit(perSecond, nowMs)
+    const burst = Math.min(perSecond, Math.max(LEAST_BURST, perSecond * BURST_SHARE))
+    this.#limit = new RateLimit(perSecond, nowMs, burst)
     // One more than this must fit.
-    this.#reserve = Math.max(0, (perSecond - 1) / 2)
+    this.#reserve = Math.max(0, (burst - 1) / 2)
     this.#random = random
   }
 

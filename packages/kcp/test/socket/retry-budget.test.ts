@@ -32,6 +32,26 @@ describe('a budget of answers', () => {
     expect(budget.bytes).toBe(2 * 1024 * 1024)
   })
 
+  test.each([
+    [40, 40],
+    [400, 100],
+    [5000, 500],
+  ])('of %i a second gives %i at once, and the rest over the second', (perSecond, atOnce) => {
+    const budget = new RetryBudget(perSecond, seededRandom(1), 0)
+    const answersAt = (nowMs: number): number => {
+      let answers = 0
+      for (let i = 0; i < 1000; i += 1)
+        if (answered(budget, numbered(nowMs * 1000 + i), nowMs)) answers += 1
+      return answers
+    }
+    expect(answersAt(0)).toBe(atOnce)
+    let later = 0
+    for (let nowMs = 1; nowMs <= 1000; nowMs += 1) later += answersAt(nowMs)
+    // Half of the burst may be kept for what comes again.
+    expect(later).toBeLessThanOrEqual(perSecond)
+    expect(later).toBeGreaterThanOrEqual(perSecond - atOnce / 2 - 1)
+  })
+
   test('leaves its lower half to what comes again', () => {
     const budget = spent(100)
     expect(answered(budget, numbered(1), 250)).toBe(false)
