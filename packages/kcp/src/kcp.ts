@@ -149,6 +149,13 @@ export class Kcp {
   set ackDelayMs(ms: number) {
     this.#sender.ackDelayMs = ms
   }
+  /** The other end can hardly keep up: the congestion window counts, whatever `nc` says. */
+  get isCongested(): boolean {
+    return this.#sender.isCongested
+  }
+  set isCongested(isCongested: boolean) {
+    this.#sender.isCongested = isCongested
+  }
   get stream(): boolean {
     return this.#stream
   }

@@ -31,6 +31,8 @@ export class Sender {
   interval = 100
   resend = 0
   nc = false
+  /** The other end can hardly keep up: the congestion window counts, whatever `nc` says. */
+  isCongested = false
   sndWnd: number
   /** How much longer than round trips show the peer may take to acknowledge. */
   ackDelayMs = 0
@@ -62,7 +64,7 @@ export class Sender {
   /** How many segments may be in flight. */
   window(): number {
     const window = Math.min(this.sndWnd, this.rmtWnd)
-    return this.nc ? window : Math.min(window, this.congestion.cwnd)
+    return this.nc && !this.isCongested ? window : Math.min(window, this.congestion.cwnd)
   }
 
   /** New segments may go, or something must go again before its timeout. */

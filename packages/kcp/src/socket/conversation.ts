@@ -239,6 +239,7 @@ export abstract class Conversation extends WheelEntry implements FrameSink {
   ): number {
     const { kcp } = this
     kcp.holdsAcks = isUnhurried
+    kcp.isCongested = isUnhurried
     const { segmentsIn } = kcp.stats
     const result = kcp.input(bytes, from, length, nowMs)
     if (result < 0) return result

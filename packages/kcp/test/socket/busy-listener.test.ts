@@ -135,6 +135,31 @@ atEachStart(() => {
       },
     )
 
+    test('is sent in few datagrams what a client said while nothing came back', async () => {
+      const { network, near, far, loop } = await busyPair()
+      const heard = new Heard(far)
+      read(near)
+      const sentDuringCut = (): number => {
+        // Its acknowledgement tells how busy the listener is.
+        near.send(new Uint8Array(10))
+        network.run(1000)
+        network.faults.isCut = true
+        const before = near.stats().segmentsOut
+        for (let sent = 0; sent < 20; sent += 1) {
+          near.send(new Uint8Array(10))
+          network.run(50)
+        }
+        network.faults.isCut = false
+        const count = heard.messages.length
+        network.runUntil(() => heard.messages.length === count + 20)
+        return near.stats().segmentsOut - before
+      }
+      expect(sentDuringCut()).toBeLessThan(20)
+      loop.share = 0.1
+      network.run(1000)
+      expect(sentDuringCut()).toBeGreaterThan(40)
+    })
+
     test('is not kept from sending much: a flow is acknowledged as it comes', async () => {
       const { network, near, far } = await busyPair()
       const heard = new Heard(near)
