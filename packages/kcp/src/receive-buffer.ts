@@ -1,4 +1,4 @@
-import { copyBytes } from './copy.ts'
+import { copyOut } from './copy.ts'
 import type { Block, SegmentPool } from './segment-pool.ts'
 import { serialDiff } from './serial.ts'
 
@@ -91,7 +91,7 @@ export class ReceiveBuffer {
       const packet = this.#packets[index]!
       const length = this.#records[record + LENGTH]!
       const start = this.#records[record + OFFSET]!
-      copyBytes(packet.bytes, start, length, target, end)
+      copyOut(packet, start, length, target, end)
       end += length
       this.bytes -= length
       this.#drop(index, packet)

@@ -1,4 +1,4 @@
-import { copyBytes } from './copy.ts'
+import { copyBlock, copyIn } from './copy.ts'
 import type { Block, SegmentPool } from './segment-pool.ts'
 import { serialDiff } from './serial.ts'
 
@@ -59,7 +59,7 @@ export class SendBuffer {
   push(source: Uint8Array, offset: number, length: number, frg: number): void {
     if (serialDiff(this.end, this.una) > this.mask) this.#growRecords()
     const position = this.#reserve(length)
-    copyBytes(source, offset, length, this.block!.bytes, position)
+    copyIn(source, offset, length, this.block!, position)
     const record = this.at(this.end)
     this.records[record + OFFSET] = position
     this.records[record + LENGTH] = length
@@ -88,10 +88,10 @@ export class SendBuffer {
     const from = this.block!
     const to = this.#reserve(had + length)
     this.end = (this.end + 1) | 0
-    if (this.block !== from) copyBytes(from.bytes, position, had, this.block!.bytes, to)
+    if (this.block !== from) copyBlock(from, position, had, this.block!, to)
     else if (to !== position) from.bytes.copyWithin(to, position, position + had)
     position = to
-    copyBytes(source, offset, length, this.block!.bytes, position + had)
+    copyIn(source, offset, length, this.block!, position + had)
     this.records[last + OFFSET] = position
     this.records[last + LENGTH] = had + length
     this.#head = position + had + length
@@ -187,7 +187,7 @@ export class SendBuffer {
       const record = this.at(sn)
       const offset = this.records[record + OFFSET]!
       const length = Math.max(0, this.records[record + LENGTH]!)
-      copyBytes(old.bytes, offset, length, block.bytes, position)
+      copyBlock(old, offset, length, block, position)
       this.records[record + OFFSET] = position
       position += length
     }

@@ -1,12 +1,36 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { copyBlock, copyBytes } from '../src/copy.ts'
+import { copyBlock, copyBytes, copyIn, copyOut } from '../src/copy.ts'
 import { Block } from '../src/segment-pool.ts'
 
 const copies = {
   copyBytes: (from: Block, start: number, length: number, to: Block, at: number) =>
     copyBytes(from.bytes, start, length, to.bytes, at),
   copyBlock,
+  copyIn: (from: Block, start: number, length: number, to: Block, at: number) => {
+    const array = Buffer.concat([Buffer.alloc(5), from.bytes]).subarray(5)
+    copyIn(array, start, length, to, at)
+    expect(
+      Buffer.compare(to.bytes.subarray(at, at + length), array.subarray(start, start + length)),
+    ).toBe(0)
+    // From the second time on through its view.
+    to.bytes.fill(7)
+    copyIn(array, start, length, to, at)
+  },
+  copyOut: (from: Block, start: number, length: number, to: Block, at: number) => {
+    const array = Buffer.alloc(to.bytes.length + 5).subarray(5)
+    for (let turn = 0; turn < 3; turn += 1) {
+      array.fill(7)
+      copyOut(from, start, length, array, at)
+      to.bytes.set(array)
+      expect(
+        Buffer.compare(
+          to.bytes.subarray(at, at + length),
+          from.bytes.subarray(start, start + length),
+        ),
+      ).toBe(0)
+    }
+  },
 }
 
 test.each(Object.entries(copies))('%s copies these bytes, and no others', (_name, copy) => {
