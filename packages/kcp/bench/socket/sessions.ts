@@ -224,7 +224,7 @@ export async function floodCases(): Promise<Cases> {
   }
   let cpuUs = 0
   let calmCpuUs = 0
-  let { heapUsed } = before
+  let { heapUsed, rss } = before
   for (let round = 0; round < FLOOD_ROUNDS; round += 1) {
     for (const place of ['quiet', 'elsewhere', 'here'] as const) {
       const flood = place === 'quiet' ? undefined : floods[place]
@@ -239,8 +239,8 @@ export async function floodCases(): Promise<Cases> {
       if (flood !== undefined) await ask(flood, { stop: true })
       await pause(300)
     }
-    // By then sessions have moved to sockets of their own; from here on it is to stay as it is.
-    if (round === 0) ({ heapUsed } = await ask<Cost>(server, 'cost'))
+    // By then sessions have sockets of their own and a thread reads the port; from here on it is to stay as it is.
+    if (round === 0) ({ heapUsed, rss } = await ask<Cost>(server, 'cost'))
   }
   const { open: stillOpen } = await ask<Trips>(client, { stop: true })
   const sent = await ask<{ sent: number; sentBytes: number; received: number }>(floods.here, {
@@ -265,6 +265,8 @@ export async function floodCases(): Promise<Cases> {
       ),
       row(`${name}: heap of sockets for sessions`, (heapUsed - before.heapUsed) / 1024, 'KiB'),
       row(`${name}: heap growth after`, growth, 'KiB'),
+      row(`${name}: resident growth at first`, (rss - before.rss) / 2 ** 20, 'MiB'),
+      row(`${name}: resident growth after`, (after.rss - rss) / 2 ** 20, 'MiB'),
       rowOf(`${name}: ${sessions} without`, p99.quiet, 'ms'),
       rowOf(`${name}: ${sessions} while others are flooded`, p99.elsewhere, 'ms'),
       rowOf(`${name}: ${sessions} during`, p99.here, 'ms'),

@@ -36,6 +36,8 @@ export const DROP_REASONS = [
   'rawConv',
   /** Raw mode: the checksum does not fit. */
   'rawChecksum',
+  /** Passed on by the thread that reads a flooded port, faster than they are taken. */
+  'receiveQueue',
   /** To be sent, but the system's queue is full. */
   'sendQueue',
 ] as const
@@ -73,4 +75,11 @@ export function newCounters(): KcpCounters {
       number
     >,
   }
+}
+
+/** Adds what another has counted. */
+export function addCounters(sum: KcpCounters, more: KcpCounters): void {
+  const { dropped, ...counts } = more
+  for (const name of Object.keys(counts) as (keyof typeof counts)[]) sum[name] += counts[name]
+  for (const reason of DROP_REASONS) sum.dropped[reason] += dropped[reason]
 }

@@ -1,3 +1,5 @@
+import type { KcpCounters } from './counters.ts'
+
 /** A UDP socket as this package uses it. `openUdpSocket` makes the real one; tests and relays bring their own. */
 export interface DatagramSocket {
   /** Where it is bound. */
@@ -13,14 +15,41 @@ export interface DatagramSocket {
   onDatagram: (bytes: Uint8Array, address: string, port: number) => void
   /** Nobody listens there, the network is gone: advice, never an end. */
   onError: (error: Error) => void
-  /**
-   * Opens a second socket on this port, to which the system gives what comes from that address, with a queue
-   * of its own. Left out where there is no such thing.
-   */
-  openFor?(address: string, port: number): Promise<DatagramSocket>
+  /** Left out where a port has one socket. */
+  readonly siblings?: Siblings | undefined
   /** Room for received datagrams that the system gave, when it can be known. */
   readonly receiveBufferBytes?: number | undefined
   close(): Promise<void>
+}
+
+/** Opens more sockets on a port; also when the first is closed. */
+export interface Siblings {
+  /** One to which the system gives what comes from that address, with a queue of its own. */
+  connected(address: string, port: number): Promise<DatagramSocket>
+  /** One for what comes from anywhere, as the first. */
+  plain(): Promise<DatagramSocket>
+  /** As `plain`, but read by a thread of its own, which keeps back what no listener needs to see. */
+  scrubbed(rules: ScrubRules): Promise<ScrubbedSocket>
+}
+
+/** What a thread that reads a flooded port must know. */
+export interface ScrubRules {
+  readonly maxRetriesPerSecond: number
+  /** Of the tokens it makes. */
+  readonly tokenKey: Uint8Array
+  /** Of the listener's clock. */
+  readonly nowMs: number
+  /** Conversations whose datagrams pass. Left out: all do. */
+  readonly convs?: Uint32Array | undefined
+}
+
+export interface ScrubbedSocket extends DatagramSocket {
+  /** What the thread answered and kept back since it said so last. */
+  onCounters: (counters: KcpCounters) => void
+  /** The thread has ended by itself: nobody reads the port. */
+  onLost: (error: Error) => void
+  /** Sets the thread's clock, which tokens live by. */
+  setNow(nowMs: number): void
 }
 
 export interface DatagramSocketOptions {

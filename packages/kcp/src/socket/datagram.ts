@@ -1,3 +1,5 @@
+import type { DropReason } from './counters.ts'
+
 /**
  * What the safe mode puts on the wire. Numbers are little endian. The first byte says the kind.
  *
@@ -39,6 +41,8 @@ export const KIND = {
 
 export const FIRST_SEALED_KIND: number = KIND.kcp
 export const LAST_SEALED_KIND: number = KIND.kcpUnhurried
+/** Kind and conv. */
+const CONV_END = 5
 /** Kind, conv, counter. */
 export const HEADER_BYTES = 11
 export const NONCE_BYTES = 8
@@ -92,6 +96,16 @@ export function encodeHello(hello: Hello): Uint8Array {
   writeU16(bytes, at, hello.key.length)
   bytes.set(hello.key, at + 2)
   return bytes
+}
+
+/** What a listener does with a datagram: looks at it as a hello, as one of a session, or drops it. */
+export function classify(bytes: Uint8Array): 'hello' | 'sealed' | DropReason {
+  if (bytes.length > MAX_DATAGRAM_BYTES) return 'tooLong'
+  if (bytes.length === 0) return 'tooShort'
+  const kind = bytes[0]!
+  if (kind === KIND.hello) return 'hello'
+  if (kind < FIRST_SEALED_KIND || kind > LAST_SEALED_KIND) return 'unknownKind'
+  return bytes.length < CONV_END ? 'tooShort' : 'sealed'
 }
 
 /** Whether bytes of a hello, at least `MIN_HELLO_BYTES` of them, carry no token. */

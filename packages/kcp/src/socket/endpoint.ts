@@ -16,7 +16,10 @@ export class Endpoint {
   readonly options: ResolvedSocketOptions
   readonly clock: Clock
   readonly random: Random
-  readonly socket: DatagramSocket
+  /** Of the port. */
+  socket: DatagramSocket
+  /** The socket that what goes to an address leaves by, when it is not that of the port. */
+  socketFor: (address: string, port: number) => DatagramSocket | undefined = () => undefined
   readonly turns: Turns
   readonly pool: SegmentPool = new SegmentPool()
   readonly counters: KcpCounters = newCounters()
@@ -50,7 +53,8 @@ export class Endpoint {
 
   send(bytes: Uint8Array, from: number, end: number, address: string, port: number): void {
     const { counters } = this
-    if (this.socket.send(bytes, from, end, port, address)) {
+    const socket = this.socketFor(address, port) ?? this.socket
+    if (socket.send(bytes, from, end, port, address)) {
       counters.datagramsOut += 1
       counters.bytesOut += end - from
     } else counters.dropped.sendQueue += 1

@@ -1,15 +1,8 @@
 import { hash } from 'node:crypto'
 import { addressPrefix } from './address-prefix.ts'
-import {
-  decodeHello,
-  encodeRefuse,
-  encodeRetry,
-  isFirstHello,
-  MIN_HELLO_BYTES,
-  type Hello,
-  type RefuseReason,
-} from './datagram.ts'
+import { encodeRefuse, type Hello, type RefuseReason } from './datagram.ts'
 import type { Endpoint } from './endpoint.ts'
+import { FirstAnswers } from './first-answers.ts'
 import type { ResolvedLimits } from './listen-options.ts'
 import { RateLimits } from './rate-limit.ts'
 import { RetryBudget } from './retry-budget.ts'
@@ -39,24 +32,26 @@ export type Accept = (
 export class Handshakes {
   readonly #endpoint: Endpoint
   readonly #accept: Accept
-  readonly #onFlood: (nowMs: number) => void
-  readonly #tokens: RetryTokens
-  readonly #retryBudget: RetryBudget
+  readonly #first: FirstAnswers
   readonly #handshakes: RateLimits
   readonly #accepted = new Map<string, Accepted>()
 
-  /** @param onFlood - A hello was dropped as there are too many. */
+  /**
+   * @param tokenKey - Of the tokens that prove an address.
+   * @param onFlood - A hello was dropped as there are too many.
+   */
   constructor(
     endpoint: Endpoint,
     limits: ResolvedLimits,
+    tokenKey: Uint8Array,
     accept: Accept,
     onFlood: (nowMs: number) => void,
   ) {
+    const { clock, random } = endpoint
     this.#endpoint = endpoint
     this.#accept = accept
-    this.#onFlood = onFlood
-    this.#tokens = new RetryTokens(endpoint.clock, endpoint.random)
-    this.#retryBudget = new RetryBudget(limits.maxRetriesPerSecond, endpoint.random, endpoint.now())
+    const budget = new RetryBudget(limits.maxRetriesPerSecond, random, endpoint.now())
+    this.#first = new FirstAnswers(endpoint, new RetryTokens(clock, tokenKey), budget, onFlood)
     this.#handshakes = new RateLimits(limits.maxHandshakesPerSecond, MAX_PREFIXES)
   }
 
@@ -64,31 +59,8 @@ export class Handshakes {
   answer(bytes: Uint8Array, address: string, port: number): void {
     const endpoint = this.#endpoint
     const now = endpoint.now()
-    // What a flood is made of goes before anything else is looked at.
-    const isFirst = bytes.length >= MIN_HELLO_BYTES && isFirstHello(bytes)
-    if (isFirst && !this.#retryBudget.admits(bytes, now)) {
-      endpoint.drop('retryBudget')
-      this.#onFlood(now)
-      return
-    }
-    const hello = decodeHello(bytes)
-    if (typeof hello === 'string') {
-      endpoint.drop(hello)
-      return
-    }
-    const { nonce, key } = hello
-    if (hello.token.length === 0) {
-      // Whoever sent this may have forged the address: no memory, and a bounded number of small answers.
-      this.#retryBudget.take(bytes, now)
-      const retry = encodeRetry(nonce, this.#tokens.make({ address, port, nonce, key }))
-      endpoint.counters.retries += 1
-      endpoint.send(retry, 0, retry.length, address, port)
-      return
-    }
-    if (!this.#tokens.check(hello.token, { address, port, nonce, key })) {
-      endpoint.drop('badToken')
-      return
-    }
+    const hello = this.#first.take(bytes, address, port, now)
+    if (hello === undefined) return
     // The very same again is the same client, whose ACCEPT was lost.
     const cacheKey = `${address} ${port} ${hash('sha256', bytes)}`
     const accepted = this.#accepted.get(cacheKey)
@@ -107,13 +79,13 @@ export class Handshakes {
       return
     }
     endpoint.drop(answer === 'full' ? 'full' : 'refused')
-    const refuse = encodeRefuse(nonce, answer)
+    const refuse = encodeRefuse(hello.nonce, answer)
     endpoint.send(refuse, 0, refuse.length, address, port)
   }
 
   /** Forgets what is past. */
   expire(nowMs: number): void {
-    this.#retryBudget.expire(nowMs)
+    this.#first.expire(nowMs)
     for (const [key, { untilMs }] of this.#accepted) {
       if (untilMs > nowMs) return
       this.#accepted.delete(key)

@@ -1,13 +1,12 @@
 import { KcpError } from '../errors.ts'
 import { KCP_CLOSE } from './close-codes.ts'
-import type { KcpCounters } from './counters.ts'
+import { ConvFilter } from './conv-filter.ts'
+import { addCounters, newCounters, type KcpCounters } from './counters.ts'
+import type { DatagramSocket } from './datagram-socket.ts'
 import {
   ACCEPT_BODY_BYTES,
+  classify,
   encodeAcceptHeader,
-  FIRST_SEALED_KIND,
-  KIND,
-  LAST_SEALED_KIND,
-  MAX_DATAGRAM_BYTES,
   readConv,
   writeU16,
   writeU32,
@@ -25,12 +24,14 @@ import {
 import { resolveOptions } from './options.ts'
 import { SafeConversation, type Registry } from './safe-conversation.ts'
 import { LoadWatch } from './load-watch.ts'
+import { TOKEN_KEY_BYTES } from './retry-tokens.ts'
+import { Scrubbing } from './scrubbing.ts'
 import { KcpSession } from './session.ts'
 import { Shelters } from './shelters.ts'
 import { TimeWait } from './time-wait.ts'
 
 const EXPIRE_EVERY_MS = 1000
-/** So many useless datagrams in that time are a flood, whatever they are. */
+/** So many useless datagrams in that time are a flood, whatever they are, and for another thread to read. */
 const FLOOD_DROPS = 5000
 
 /**
@@ -78,10 +79,15 @@ export class KcpListener implements AsyncDisposable {
   readonly #conversations = new Map<number, SafeConversation>()
   #sessionCount = 0
   readonly #perAddress = new Map<string, number>()
-  readonly #timeWait = new TimeWait()
+  /** Those of `#conversations` and `#timeWait`. */
+  readonly #convs = new ConvFilter()
+  readonly #timeWait = new TimeWait((conv) => this.#convs.delete(conv))
   readonly #shelters: Shelters
+  readonly #scrubbing: Scrubbing
   readonly #load: LoadWatch
   #droppedBefore = 0
+  /** In this second, by this thread. */
+  #hellosDropped = 0
   readonly #registry: Registry
   #cancelExpiry: (() => void) | undefined
   #isClosed = false
@@ -105,22 +111,32 @@ export class KcpListener implements AsyncDisposable {
       onHeard: (conversation) => this.#shelters.heard(conversation),
       onMoving: (address, port) => this.#shelters.left(address, port),
     }
-    const deliver = (bytes: Uint8Array, address: string, port: number): void =>
-      this.deliver(bytes, address, port)
-    endpoint.socket.onDatagram = deliver
-    this.#shelters = new Shelters(endpoint.socket, deliver)
+    const { siblings } = endpoint.socket
+    const tokenKey = endpoint.random(TOKEN_KEY_BYTES)
+    this.#shelters = new Shelters(siblings, (...datagram) => this.deliver(...datagram))
+    endpoint.socketFor = (address, port) => this.#shelters.socketFor(address, port)
     this.#handshakes = new Handshakes(
       endpoint,
       limits,
+      tokenKey,
       (...client) => this.#accept(...client),
-      (nowMs) => this.#shelters.flooded(nowMs),
+      (nowMs) => this.#helloDropped(nowMs),
     )
+    this.#scrubbing = new Scrubbing(endpoint, siblings, {
+      rules: {
+        maxRetriesPerSecond: limits.maxRetriesPerSecond,
+        tokenKey,
+        // Datagrams of other workers' sessions are to be forwarded.
+        convs: options.worker === undefined ? this.#convs.shared : undefined,
+      },
+      usePort: (socket) => this.#usePort(socket),
+      onFlood: (nowMs) => this.#shelters.flooded(nowMs),
+    })
+    this.#usePort(endpoint.socket)
     this.#load = new LoadWatch(endpoint.clock, (isBusy) => {
       endpoint.ackDelayMs = isBusy ? limits.maxAckDelayMs : 0
     })
     tellSmallBuffer(endpoint)
-    endpoint.socket.onError = (error) =>
-      endpoint.options.logger.debug('socket error', { message: error.message })
     this.#expireLater()
   }
 
@@ -141,8 +157,10 @@ export class KcpListener implements AsyncDisposable {
 
   /** What has gone through this port, and what was dropped for which reason. */
   counters(): KcpCounters {
-    const { counters } = this.#endpoint
-    return { ...counters, dropped: { ...counters.dropped } }
+    const sum = newCounters()
+    addCounters(sum, this.#endpoint.counters)
+    addCounters(sum, this.#scrubbing.counters)
+    return sum
   }
 
   /** Takes a datagram as if it had come by the socket: what another worker forwards, or a relay. Any bytes may come. */
@@ -150,15 +168,10 @@ export class KcpListener implements AsyncDisposable {
     const endpoint = this.#endpoint
     endpoint.counters.datagramsIn += 1
     endpoint.counters.bytesIn += bytes.length
-    if (bytes.length > MAX_DATAGRAM_BYTES) {
-      endpoint.drop('tooLong')
-      return
-    }
-    const kind = bytes[0] ?? 0
-    if (kind >= FIRST_SEALED_KIND && kind <= LAST_SEALED_KIND)
-      this.#deliverSealed(bytes, address, port)
-    else if (kind === KIND.hello) this.#handshakes.answer(bytes, address, port)
-    else endpoint.drop(bytes.length === 0 ? 'tooShort' : 'unknownKind')
+    const what = classify(bytes)
+    if (what === 'sealed') this.#deliverSealed(bytes, address, port)
+    else if (what === 'hello') this.#handshakes.answer(bytes, address, port)
+    else endpoint.drop(what)
   }
 
   /**
@@ -197,12 +210,26 @@ export class KcpListener implements AsyncDisposable {
     await this.#closeSocket()
   }
 
+  #helloDropped(nowMs: number): void {
+    this.#shelters.flooded(nowMs)
+    this.#hellosDropped += 1
+    if (this.#hellosDropped === FLOOD_DROPS) this.#scrubbing.turn(true, true)
+  }
+
+  /** The port is read by this socket from now on. */
+  #usePort(socket: DatagramSocket): void {
+    const { logger } = this.#endpoint.options
+    socket.onDatagram = (...datagram) => this.deliver(...datagram)
+    socket.onError = ({ message }) => logger.debug('socket error', { message })
+    this.#endpoint.socket = socket
+  }
+
   #closeSocket(): Promise<void> {
     this.#cancelExpiry?.()
     this.#load.stop()
     this.#shelters.close()
     this.#endpoint.turns.wheel.clear()
-    return this.#endpoint.socket.close()
+    return this.#scrubbing.closePort()
   }
 
   #closeIfUnused(): void {
@@ -211,10 +238,6 @@ export class KcpListener implements AsyncDisposable {
 
   #deliverSealed(bytes: Uint8Array, address: string, port: number): void {
     const endpoint = this.#endpoint
-    if (bytes.length < 5) {
-      endpoint.drop('tooShort')
-      return
-    }
     const conv = readConv(bytes)
     const conversation = this.#conversations.get(conv)
     if (conversation !== undefined) {
@@ -273,6 +296,7 @@ export class KcpListener implements AsyncDisposable {
       now,
     )
     this.#conversations.set(conv, conversation)
+    this.#convs.add(conv)
     this.#perAddress.set(address, fromAddress + 1)
     conversation.start(now)
     return bytes
@@ -318,10 +342,13 @@ export class KcpListener implements AsyncDisposable {
     this.#cancelExpiry = this.#endpoint.clock.setTimer(EXPIRE_EVERY_MS, () => {
       const now = this.#endpoint.now()
       this.#timeWait.expire(now)
-      const dropped = Object.values(this.#endpoint.counters.dropped).reduce((a, b) => a + b, 0)
-      if (dropped - this.#droppedBefore > FLOOD_DROPS) this.#shelters.flooded(now)
+      const dropped = Object.values(this.counters().dropped).reduce((a, b) => a + b, 0)
+      const isMuch = dropped - this.#droppedBefore > FLOOD_DROPS
       this.#droppedBefore = dropped
+      this.#hellosDropped = 0
+      if (isMuch) this.#shelters.flooded(now)
       this.#shelters.expire(now)
+      this.#scrubbing.turn(isMuch, this.#shelters.isFlooded)
       this.#handshakes.expire(now)
       this.#expireLater()
     })

@@ -1,10 +1,11 @@
+import { createHmac } from 'node:crypto'
 import type { Clock } from '../clock.ts'
-import type { Random } from '../random.ts'
 import { MAX_DATAGRAM_BYTES } from './datagram.ts'
 import { siphash24 } from './siphash.ts'
 
 /** A token is good for one to two of these. */
-const ROTATION_MS = 5000
+const PERIOD_MS = 5000
+export const TOKEN_KEY_BYTES = 32
 const MAC_BYTES = 16
 const KEY_WORDS = 4
 /** Of the text of an address and a port no more counts: those of IP are a fourth of it. */
@@ -23,46 +24,45 @@ export interface TokenSubject {
  * Proof that a client receives at the address it sends from, kept by the client and not by us: a keyed hash of
  * the address and what its hello said, under a secret that is replaced every 5 s and good for one period more.
  * SipHash, as for the cookies of TCP, under two keys at once: 1.6 us, where an HMAC through `node:crypto` takes 5,
- * and hellos come in floods.
+ * and hellos come in floods. The secret of a period comes from one key by HMAC, so that all who have the key and
+ * the time take each other's tokens.
  */
 export class RetryTokens {
   readonly #clock: Pick<Clock, 'now'>
-  readonly #random: Random
-  #secrets: [current: Int32Array, previous: Int32Array]
-  #rotateAtMs: number
+  readonly #key: Uint8Array
+  #period = -1
+  /** Of this period and the one before. */
+  #secrets: readonly Int32Array[] = []
 
-  constructor(clock: Pick<Clock, 'now'>, random: Random) {
+  /** @param key - 32 random bytes. */
+  constructor(clock: Pick<Clock, 'now'>, key: Uint8Array) {
     this.#clock = clock
-    this.#random = random
-    this.#secrets = [this.#draw(), this.#draw()]
-    this.#rotateAtMs = clock.now() + ROTATION_MS
+    this.#key = key
   }
 
   make(subject: TokenSubject): Uint8Array {
-    this.#rotate()
-    return macOf(this.#secrets[0], subject)
+    return macOf(this.#current()[0]!, subject)
   }
 
   check(token: Uint8Array, subject: TokenSubject): boolean {
     if (token.length !== MAC_BYTES) return false
-    this.#rotate()
-    return this.#secrets.some((secret) => isSame(macOf(secret, subject), token))
+    return this.#current().some((secret) => isSame(macOf(secret, subject), token))
   }
 
-  #rotate(): void {
-    const late = this.#clock.now() - this.#rotateAtMs
-    if (late < 0) return
-    const fresh = this.#draw()
-    // After a pause of a whole period the newest secret is too old as well.
-    this.#secrets = [fresh, late < ROTATION_MS ? this.#secrets[0] : this.#draw()]
-    this.#rotateAtMs += ROTATION_MS * (Math.floor(late / ROTATION_MS) + 1)
+  #current(): readonly Int32Array[] {
+    const period = Math.floor(this.#clock.now() / PERIOD_MS)
+    if (period !== this.#period) {
+      this.#period = period
+      this.#secrets = [secretOf(this.#key, period), secretOf(this.#key, period - 1)]
+    }
+    return this.#secrets
   }
+}
 
-  #draw(): Int32Array {
-    const secret = new Int32Array(2 * KEY_WORDS)
-    new Uint8Array(secret.buffer).set(this.#random(secret.byteLength))
-    return secret
-  }
+/** Two keys of SipHash. */
+function secretOf(key: Uint8Array, period: number): Int32Array {
+  const { buffer, byteOffset } = createHmac('sha256', key).update(String(period)).digest()
+  return new Int32Array(buffer.slice(byteOffset, byteOffset + 2 * KEY_WORDS * 4))
 }
 
 const encoder = new TextEncoder()

@@ -1,4 +1,4 @@
-import type { DatagramSocket } from './datagram-socket.ts'
+import type { DatagramSocket, Siblings } from './datagram-socket.ts'
 import { FLOOD_CALM_MS } from './retry-budget.ts'
 
 /** Each is a socket; older systems search through all of one port. */
@@ -17,10 +17,9 @@ export interface Sheltered {
 /**
  * Sockets of their own for sessions, while the port is flooded. What comes from an address that has a socket
  * connected to it does not wait in the queue of the port behind the flood, nor is it dropped when that is full.
- * Only for what comes in: answers leave by the port as ever.
  */
 export class Shelters {
-  readonly #open: ((address: string, port: number) => Promise<DatagramSocket>) | undefined
+  readonly #siblings: Pick<Siblings, 'connected'> | undefined
   readonly #deliver: (bytes: Uint8Array, address: string, port: number) => void
   readonly #sockets = new Map<string, DatagramSocket | undefined>()
   #opening = 0
@@ -28,18 +27,27 @@ export class Shelters {
   #floodedMs = -Infinity
   #isUsable: boolean
 
-  /** @param socket - Of the port. One that cannot open others gives no shelters. */
+  /** @param siblings - Of the port's socket. Without them there are no shelters. */
   constructor(
-    socket: DatagramSocket,
+    siblings: Pick<Siblings, 'connected'> | undefined,
     deliver: (bytes: Uint8Array, address: string, port: number) => void,
   ) {
-    this.#open = socket.openFor?.bind(socket)
-    this.#isUsable = this.#open !== undefined
+    this.#siblings = siblings
+    this.#isUsable = siblings !== undefined
     this.#deliver = deliver
   }
 
   get size(): number {
     return this.#sockets.size
+  }
+
+  get isFlooded(): boolean {
+    return this.#floodedMs !== -Infinity
+  }
+
+  /** What goes to that address by a socket of its own, which asks no other thread. */
+  socketFor(address: string, port: number): DatagramSocket | undefined {
+    return this.#sockets.size === 0 ? undefined : this.#sockets.get(`${address} ${port}`)
   }
 
   /** More comes than is looked at. */
@@ -49,7 +57,7 @@ export class Shelters {
 
   /** An authentic datagram of this session has come by the port. */
   heard(session: Sheltered): void {
-    if (this.#floodedMs === -Infinity || session.shelterFlood === this.#flood) return
+    if (!this.isFlooded || session.shelterFlood === this.#flood) return
     if (!this.#isUsable || this.#opening === MAX_OPENING) return
     const { address, port } = session
     const key = `${address} ${port}`
@@ -76,10 +84,10 @@ export class Shelters {
   }
 
   close(): void {
-    if (this.#floodedMs === -Infinity) return
+    if (!this.isFlooded) return
     this.#floodedMs = -Infinity
     this.#flood += 1
-    this.#isUsable = this.#open !== undefined
+    this.#isUsable = this.#siblings !== undefined
     for (const socket of this.#sockets.values()) void socket?.close()
     this.#sockets.clear()
   }
@@ -87,7 +95,7 @@ export class Shelters {
   async #add(key: string, address: string, port: number, flood: number): Promise<void> {
     this.#opening += 1
     try {
-      const socket = await this.#open!(address, port)
+      const socket = await this.#siblings!.connected(address, port)
       // Before it was connected the system may have given it what anybody sent.
       socket.onDatagram = this.#deliver
       const isWanted = flood === this.#flood && this.#sockets.has(key)

@@ -17,6 +17,11 @@ interface Entry {
  */
 export class TimeWait {
   readonly #entries = new Map<number, Entry>()
+  readonly #onForget: (conv: number) => void
+
+  constructor(onForget: (conv: number) => void = () => {}) {
+    this.#onForget = onForget
+  }
 
   get size(): number {
     return this.#entries.size
@@ -24,7 +29,7 @@ export class TimeWait {
 
   add(conv: number, entry: Omit<Entry, 'answersLeft'>, nowMs: number): void {
     this.expire(nowMs)
-    if (this.#entries.size >= MAX_ENTRIES) this.#entries.delete(this.#entries.keys().next().value!)
+    if (this.#entries.size >= MAX_ENTRIES) this.#forget(this.#entries.keys().next().value!)
     this.#entries.set(conv, { ...entry, answersLeft: ANSWERS })
   }
 
@@ -46,7 +51,12 @@ export class TimeWait {
   expire(nowMs: number): void {
     for (const [conv, { untilMs }] of this.#entries) {
       if (untilMs > nowMs) return
-      this.#entries.delete(conv)
+      this.#forget(conv)
     }
+  }
+
+  #forget(conv: number): void {
+    this.#entries.delete(conv)
+    this.#onForget(conv)
   }
 }

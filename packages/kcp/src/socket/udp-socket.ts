@@ -6,7 +6,9 @@ import type {
   DatagramSocket,
   DatagramSocketOptions,
   OpenDatagramSocket,
+  Siblings,
 } from './datagram-socket.ts'
+import { openScrubber } from './scrubber.ts'
 
 const BUFFER_BYTES = 2048
 /** More waiting in the process than this is no use to anybody: the datagrams would be late. */
@@ -73,7 +75,7 @@ class UdpSocket implements DatagramSocket {
   readonly port: number
   onDatagram: (bytes: Uint8Array, address: string, port: number) => void = () => {}
   onError: (error: Error) => void = () => {}
-  openFor?: (address: string, port: number) => Promise<DatagramSocket>
+  readonly siblings: Siblings | undefined
   readonly receiveBufferBytes: number | undefined
   readonly #socket: Socket
   readonly #isConnected: boolean
@@ -96,12 +98,7 @@ class UdpSocket implements DatagramSocket {
       }
     }
     this.receiveBufferBytes = givenBytes(socket)
-    const { bind } = options
-    if (PREFERS_CONNECTED && bind !== undefined && options.reusePort && !this.#isConnected) {
-      const own = { host: bind.host, port }
-      this.openFor = (peer, peerPort) =>
-        openOne({ ...options, bind: own, connect: { host: peer, port: peerPort } })
-    }
+    this.siblings = siblingsOf(port, options)
     // A handler that throws must not keep the next datagram from its own.
     socket.on('message', (bytes, from) => this.onDatagram(bytes, from.address, from.port))
     // ECONNREFUSED of a client, ECONNRESET on Windows: whatever it is, the socket goes on.
@@ -135,6 +132,18 @@ class UdpSocket implements DatagramSocket {
     return (this.#closing ??= new Promise((resolve) => {
       this.#socket.close(() => resolve())
     }))
+  }
+}
+
+function siblingsOf(port: number, options: DatagramSocketOptions): Siblings | undefined {
+  const { bind, connect, reusePort } = options
+  if (!PREFERS_CONNECTED || bind === undefined || connect !== undefined || !reusePort)
+    return undefined
+  const same = { ...options, bind: { host: bind.host, port } }
+  return {
+    connected: (host, peerPort) => openOne({ ...same, connect: { host, port: peerPort } }),
+    plain: () => openOne(same),
+    scrubbed: (rules) => openScrubber(same, rules),
   }
 }
 

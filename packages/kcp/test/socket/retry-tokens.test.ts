@@ -10,7 +10,7 @@ const subject: TokenSubject = {
   key: new Uint8Array(32).fill(2),
 }
 const tokensAt = (clock = new SteppedClock()): RetryTokens =>
-  new RetryTokens(clock, seededRandom(1))
+  new RetryTokens(clock, seededRandom(1)(32))
 
 describe('a token', () => {
   test('is good for what it was made for, and for nothing that differs in one bit', () => {
@@ -67,6 +67,16 @@ describe('a token', () => {
     const later = tokens.make(subject)
     await clock.advance(60_000)
     expect(tokens.check(later, subject)).toBe(false)
+  })
+
+  test('is good for all who have the key and about the time, and for nobody with another key', async () => {
+    const [ours, theirs] = [new SteppedClock(), new SteppedClock()]
+    await ours.advance(4990)
+    await theirs.advance(5010)
+    const key = seededRandom(1)(32)
+    const token = new RetryTokens(ours, key).make(subject)
+    expect(new RetryTokens(theirs, key).check(token, subject)).toBe(true)
+    expect(new RetryTokens(theirs, seededRandom(2)(32)).check(token, subject)).toBe(false)
   })
 
   test('of an address of any length is one', () => {

@@ -14,7 +14,7 @@ class Port implements DatagramSocket {
   send(): boolean {
     return true
   }
-  async openFor(address: string, port: number): Promise<DatagramSocket> {
+  async connected(address: string, port: number): Promise<DatagramSocket> {
     if (this.fails) throw new Error('EMFILE')
     const socket = new Port()
     this.opened.set(`${address} ${port}`, socket)

@@ -56,7 +56,7 @@ test('what comes from an address with a socket of its own comes by that one, the
   const [port, friend, stranger] = [await open(), await open(), await open()]
   const got: string[] = []
   port.onDatagram = (bytes) => got.push(`port ${bytes[0]}`)
-  const own = await port.openFor?.(HOST, friend.port)
+  const own = await port.siblings?.connected(HOST, friend.port)
   // Only some systems have it.
   if (own !== undefined) {
     own.onDatagram = (bytes) => got.push(`own ${bytes[0]}`)
