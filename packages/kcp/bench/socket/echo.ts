@@ -43,8 +43,8 @@ async function measure(
 }
 
 export async function echoCases(
-  rounds = 5,
-  runMs = 1500,
+  rounds = 9,
+  runMs = 1200,
 ): Promise<{ rows: BenchRow[]; checks: BenchCheck[] }> {
   const cpu: Record<Mode, number[]> = { bare: [], raw: [], authenticated: [] }
   const contenders = Object.fromEntries(
