@@ -4,5 +4,5 @@ import { library } from '../../tsup.base.ts'
 export default library({
   index: 'src/index.ts',
   simulator: 'src/simulator.ts',
-  'scrubber-thread': 'src/socket/scrubber-thread.ts',
+  'scrubber-thread': 'src/socket/flood/scrubber-thread.ts',
 })

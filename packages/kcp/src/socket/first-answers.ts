@@ -1,6 +1,6 @@
 import { decodeHello, encodeRetry, isFirstHello, MIN_HELLO_BYTES, type Hello } from './datagram.ts'
 import type { Endpoint } from './endpoint.ts'
-import type { RetryBudget } from './retry-budget.ts'
+import type { RetryBudget } from './flood/retry-budget.ts'
 import type { RetryTokens } from './retry-tokens.ts'
 
 /**

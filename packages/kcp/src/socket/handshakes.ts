@@ -5,7 +5,7 @@ import type { Endpoint } from './endpoint.ts'
 import { FirstAnswers } from './first-answers.ts'
 import type { ResolvedLimits } from './listen-options.ts'
 import { RateLimits } from './rate-limit.ts'
-import { RetryBudget } from './retry-budget.ts'
+import { RetryBudget } from './flood/retry-budget.ts'
 import { RetryTokens } from './retry-tokens.ts'
 
 /** Networks whose rate of handshakes is remembered. */

@@ -1,6 +1,6 @@
 import { KcpError } from '../errors.ts'
 import { KCP_CLOSE } from './close-codes.ts'
-import { ConvFilter } from './conv-filter.ts'
+import { ConvFilter } from './flood/conv-filter.ts'
 import { addCounters, newCounters, type KcpCounters } from './counters.ts'
 import type { DatagramSocket } from './datagram-socket.ts'
 import {
@@ -25,9 +25,9 @@ import { resolveOptions } from './options.ts'
 import { SafeConversation, type Registry } from './safe-conversation.ts'
 import { LoadWatch } from './load-watch.ts'
 import { TOKEN_KEY_BYTES } from './retry-tokens.ts'
-import { Scrubbing } from './scrubbing.ts'
+import { Scrubbing } from './flood/scrubbing.ts'
 import { KcpSession } from './session.ts'
-import { Shelters } from './shelters.ts'
+import { Shelters } from './flood/shelters.ts'
 import { TimeWait } from './time-wait.ts'
 
 const EXPIRE_EVERY_MS = 1000

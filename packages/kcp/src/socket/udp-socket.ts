@@ -8,7 +8,7 @@ import type {
   OpenDatagramSocket,
   Siblings,
 } from './datagram-socket.ts'
-import { openScrubber } from './scrubber.ts'
+import { openScrubber } from './flood/scrubber.ts'
 
 const BUFFER_BYTES = 2048
 /** More waiting in the process than this is no use to anybody: the datagrams would be late. */

@@ -1,6 +1,6 @@
 import { seededRandom } from '@rts/testing'
 import { describe, expect, test } from 'vitest'
-import { GENERATION_MS, RecentHashes } from '../../src/socket/recent-hashes.ts'
+import { GENERATION_MS, RecentHashes } from '../../src/socket/flood/recent-hashes.ts'
 
 type Hash = readonly [low: number, high: number]
 const BLOCKS = 2 ** 14

@@ -2,7 +2,7 @@ import { seededRandom, type SeededRandom } from '@rts/testing'
 import { describe, expect, test } from 'vitest'
 import { connect, type KcpListener, type KcpSession } from '../../src/index.ts'
 import { HELLO_NONCE_AT, isFirstHello, KIND } from '../../src/socket/datagram.ts'
-import { RetryBudget } from '../../src/socket/retry-budget.ts'
+import { RetryBudget } from '../../src/socket/flood/retry-budget.ts'
 import { helloOf } from '../support/hello.ts'
 import { connecting, listening, VirtualNetwork } from '../support/virtual-network.ts'
 

@@ -13,7 +13,7 @@ import {
   type OpenDatagramSocket,
 } from '../../src/index.ts'
 import { systemClock } from '../../src/clock.ts'
-import { ConvFilter } from '../../src/socket/conv-filter.ts'
+import { ConvFilter } from '../../src/socket/flood/conv-filter.ts'
 import { addCounters, newCounters } from '../../src/socket/counters.ts'
 import type { ScrubbedSocket, ScrubRules, Siblings } from '../../src/socket/datagram-socket.ts'
 import { HELLO_NONCE_AT, KIND, NONCE_BYTES, writeU32 } from '../../src/socket/datagram.ts'

@@ -4,7 +4,7 @@ import { newCounters, type KcpCounters } from '../../src/socket/counters.ts'
 import type { DatagramSocket, ScrubbedSocket, Siblings } from '../../src/socket/datagram-socket.ts'
 import { Endpoint } from '../../src/socket/endpoint.ts'
 import { resolveOptions } from '../../src/socket/options.ts'
-import { Scrubbing } from '../../src/socket/scrubbing.ts'
+import { Scrubbing } from '../../src/socket/flood/scrubbing.ts'
 
 class Socket implements ScrubbedSocket {
   readonly address = '10.0.0.1'

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { DatagramSocket } from '../../src/socket/datagram-socket.ts'
-import { Shelters, type Sheltered } from '../../src/socket/shelters.ts'
+import { Shelters, type Sheltered } from '../../src/socket/flood/shelters.ts'
 
 class Port implements DatagramSocket {
   readonly address = '10.0.0.1'

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads'
-import { systemClock } from '../clock.ts'
-import type { KcpCounters } from './counters.ts'
-import type { DatagramSocketOptions, ScrubbedSocket, ScrubRules } from './datagram-socket.ts'
+import { systemClock } from '../../clock.ts'
+import type { KcpCounters } from '../counters.ts'
+import type { DatagramSocketOptions, ScrubbedSocket, ScrubRules } from '../datagram-socket.ts'
 
 /** On their way between the threads, in each direction; more are dropped, as a socket does whose queue is full. */
 export const MAX_PASSING = 4096

@@ -1,6 +1,6 @@
-import { newCounters, addCounters, type KcpCounters } from './counters.ts'
-import type { DatagramSocket, ScrubbedSocket, ScrubRules, Siblings } from './datagram-socket.ts'
-import type { Endpoint } from './endpoint.ts'
+import { newCounters, addCounters, type KcpCounters } from '../counters.ts'
+import type { DatagramSocket, ScrubbedSocket, ScrubRules, Siblings } from '../datagram-socket.ts'
+import type { Endpoint } from '../endpoint.ts'
 
 export interface ScrubbingOptions {
   readonly rules: Omit<ScrubRules, 'nowMs'>

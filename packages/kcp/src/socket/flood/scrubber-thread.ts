@@ -1,13 +1,13 @@
 // Reads a flooded port in a thread of its own: answers first hellos, and passes on what is of use to the listener.
 import { parentPort, workerData } from 'node:worker_threads'
-import { systemClock } from '../clock.ts'
-import { systemRandom } from '../random.ts'
+import { systemClock } from '../../clock.ts'
+import { systemRandom } from '../../random.ts'
 import { mayBeKnown } from './conv-filter.ts'
-import { newCounters, type DropReason } from './counters.ts'
-import { classify, readConv } from './datagram.ts'
-import { FirstAnswers } from './first-answers.ts'
+import { newCounters, type DropReason } from '../counters.ts'
+import { classify, readConv } from '../datagram.ts'
+import { FirstAnswers } from '../first-answers.ts'
 import { RetryBudget } from './retry-budget.ts'
-import { RetryTokens } from './retry-tokens.ts'
+import { RetryTokens } from '../retry-tokens.ts'
 import {
   MAX_PASSING,
   PASSED,
@@ -16,7 +16,7 @@ import {
   type ScrubberSetup,
   type ToScrubber,
 } from './scrubber.ts'
-import { openUdpSocket } from './udp-socket.ts'
+import { openUdpSocket } from '../udp-socket.ts'
 
 const REPORT_EVERY_MS = 100
 

@@ -1,8 +1,8 @@
-import type { Random } from '../random.ts'
-import { HELLO_NONCE_AT, NONCE_BYTES } from './datagram.ts'
-import { RateLimit } from './rate-limit.ts'
+import type { Random } from '../../random.ts'
+import { HELLO_NONCE_AT, NONCE_BYTES } from '../datagram.ts'
+import { RateLimit } from '../rate-limit.ts'
 import { RecentHashes } from './recent-hashes.ts'
-import { siphash24 } from './siphash.ts'
+import { siphash24 } from '../siphash.ts'
 
 /** Of the answers of a second, those that may be given at once: an answer takes 15 us, and sessions wait meanwhile. */
 const BURST_SHARE = 0.1

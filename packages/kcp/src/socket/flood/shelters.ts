@@ -1,4 +1,4 @@
-import type { DatagramSocket, Siblings } from './datagram-socket.ts'
+import type { DatagramSocket, Siblings } from '../datagram-socket.ts'
 import { FLOOD_CALM_MS } from './retry-budget.ts'
 
 /** Each is a socket; older systems search through all of one port. */
