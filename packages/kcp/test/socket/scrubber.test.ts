@@ -10,6 +10,7 @@ import {
   type DatagramSocket,
   type KcpListener,
   type KcpSession,
+  type KcpWorker,
   type OpenDatagramSocket,
 } from '../../src/index.ts'
 import { systemClock } from '../../src/clock.ts'
@@ -203,7 +204,27 @@ interface Flooded {
   stop(): void
 }
 
-/** A listener that echoes, flooded by 20,000 datagrams a second until a thread reads its port, and on. */
+const echo = (session: KcpSession): void => {
+  session.onMessage = (bytes) => void session.send(bytes)
+}
+
+/** Sends 30,000 datagrams a second, until told to stop. */
+async function flood(port: number, make: (n: number) => Uint8Array): Promise<() => void> {
+  const flooder = await openUdpSocket({ ...SIZES, connect: { host: HOST, port } })
+  cleanUps.push(() => flooder.close())
+  let n = 0
+  const timer = setInterval(() => {
+    for (const end = n + 30; n < end; n += 1) {
+      const bytes = make(n)
+      flooder.send(bytes, 0, bytes.length, port, HOST)
+    }
+  }, 1)
+  const stop = (): void => clearInterval(timer)
+  cleanUps.push(stop)
+  return stop
+}
+
+/** A listener that echoes, flooded until a thread reads its port, and on. */
 async function flooded(make: (n: number) => Uint8Array): Promise<Flooded> {
   let skippedMs = 0
   const kinds: string[] = ['first']
@@ -228,22 +249,10 @@ async function flooded(make: (n: number) => Uint8Array): Promise<Flooded> {
   const clock: Clock = { ...systemClock, now: () => systemClock.now() + skippedMs }
   const listener = await listen(
     { host: HOST, port: 0, maxRetriesPerSecond: 200, clock, openSocket, idleTimeoutMs: 60_000 },
-    (session) => {
-      session.onMessage = (bytes) => void session.send(bytes)
-    },
+    echo,
   )
   cleanUps.push(() => listener.abort())
-  const flooder = await openUdpSocket({ ...SIZES, connect: { host: HOST, port: listener.port } })
-  cleanUps.push(() => flooder.close())
-  let n = 0
-  const timer = setInterval(() => {
-    for (const end = n + 30; n < end; n += 1) {
-      const bytes = make(n)
-      flooder.send(bytes, 0, bytes.length, listener.port, HOST)
-    }
-  }, 1)
-  const stop = (): void => clearInterval(timer)
-  cleanUps.push(stop)
+  const stop = await flood(listener.port, make)
   await eventually(() => kinds.at(-1) === 'scrubbed')
   const skip = (ms: number): void => {
     skippedMs += ms
@@ -253,11 +262,11 @@ async function flooded(make: (n: number) => Uint8Array): Promise<Flooded> {
 
 async function echoes(session: KcpSession, count: number): Promise<void> {
   for (let n = 0; n < count; n += 1) {
-    const echo = new Promise<Uint8Array>((resolve) => {
+    const answer = new Promise<Uint8Array>((resolve) => {
       session.onMessage = resolve
     })
     session.send(Uint8Array.of(n))
-    expect([...(await echo)]).toEqual([n])
+    expect([...(await answer)]).toEqual([n])
   }
 }
 
@@ -320,5 +329,32 @@ describe.runIf(process.platform === 'linux')('a listener whose port is flooded',
     cleanUps.push(() => again.close())
     again.bind(listener.port, HOST)
     await once(again, 'listening')
+  })
+
+  test('and shared with others, keeps the sessions of all', async () => {
+    const threads: Worker[] = []
+    const seen = (worker: Worker): unknown => threads.push(worker)
+    process.on('worker', seen)
+    cleanUps.push(() => process.off('worker', seen))
+    const workers: KcpListener[] = []
+    const open = async (index: number): Promise<void> => {
+      const forward: KcpWorker['forward'] = (to, ...datagram) => workers[to]?.deliver(...datagram)
+      const options = { host: HOST, port: workers[0]?.port ?? 0, maxRetriesPerSecond: 200 }
+      const worker = { index, count: 3, forward }
+      workers.push(await listen({ ...options, reusePort: true, worker }, echo))
+      cleanUps.push(() => workers[index]!.abort())
+    }
+    for (const index of [0, 1, 2]) await open(index)
+    const { port } = workers[0]!
+    const sessions = await Promise.all(
+      Array.from({ length: 30 }, () => connect({ host: HOST, port })),
+    )
+    for (const session of sessions) await echoes(session, 1)
+    // From several addresses, so that most or all of them get some of it.
+    for (let source = 0; source < 8; source += 1) await flood(port, helloNumber)
+    await eventually(() => threads.length > 0)
+    for (let round = 0; round < 10; round += 1)
+      await Promise.all(sessions.map((session) => echoes(session, 3)))
+    expect(sessions.every(({ isOpen }) => isOpen)).toBe(true)
   })
 })
