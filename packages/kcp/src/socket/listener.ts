@@ -192,9 +192,7 @@ export class KcpListener implements AsyncDisposable {
   /** Resets all sessions and closes the port, at once. */
   abort(): Promise<void> {
     this.#isClosed = true
-    const error = (): KcpError => new KcpError('KCP_CLOSED', 'the listener was aborted')
-    for (const conversation of [...this.#conversations.values()])
-      conversation.destroy(KCP_CLOSE.lost, 'aborted', error())
+    this.#resetAll('aborted')
     return (this.#closing ??= this.#closeSocket())
   }
 
@@ -206,8 +204,14 @@ export class KcpListener implements AsyncDisposable {
     await Promise.all(
       this.sessions.map((session) => session.close(KCP_CLOSE.goingAway, 'going away')),
     )
-    for (const conversation of [...this.#conversations.values()]) conversation.vanish('going away')
+    // Clients that have been accepted and have said nothing yet believe that they have a session.
+    this.#resetAll('going away')
     await this.#closeSocket()
+  }
+
+  #resetAll(reason: string): void {
+    for (const conversation of [...this.#conversations.values()])
+      conversation.destroy(KCP_CLOSE.lost, reason, new KcpError('KCP_CLOSED', reason))
   }
 
   #helloDropped(nowMs: number): void {

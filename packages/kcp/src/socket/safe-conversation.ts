@@ -160,12 +160,6 @@ export class SafeConversation extends Conversation {
     this.finish({ code, reason, by: 'local', error })
   }
 
-  /** Ends it without a word, as a process that dies does. */
-  vanish(reason: string): void {
-    const error = new KcpError('KCP_CLOSED', reason)
-    this.finish({ code: KCP_CLOSE.lost, reason, by: 'local', error })
-  }
-
   /**
    * For a client's socket: the system says that nobody listens at the other end, a process that died as a rule.
    * Anybody can make it say so, hence the other end is asked.

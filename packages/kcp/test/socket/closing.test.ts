@@ -1,5 +1,13 @@
 import { describe, expect, test } from 'vitest'
-import { atEachStart, Heard, pair, read } from '../support/virtual-network.ts'
+import {
+  atEachStart,
+  connecting,
+  Heard,
+  listening,
+  pair,
+  read,
+  VirtualNetwork,
+} from '../support/virtual-network.ts'
 
 const message = (size: number, fill = size): Uint8Array => new Uint8Array(size).fill(fill & 0xff)
 const bytesOf = (heard: Heard): number =>
@@ -91,6 +99,18 @@ atEachStart(() => {
       await network.settle(Promise.all([listener.close(), listener.close()]))
       network.run(100)
       expect(heard.closes).toEqual([{ code: 1001, reason: 'going away', by: 'peer' }])
+    })
+
+    test('a listener that closes tells a client that it has just let in', async () => {
+      const network = new VirtualNetwork()
+      let sessions = 0
+      const listener = await listening(network, {}, () => (sessions += 1))
+      const near = await connecting(network)
+      const heard = new Heard(near)
+      expect(sessions).toBe(0)
+      await network.settle(listener.close())
+      network.run(100)
+      expect(heard.closes).toMatchObject([{ code: 1006, by: 'peer', error: 'KCP_RESET' }])
     })
 
     test('a listener may close and keep its sessions', async () => {
