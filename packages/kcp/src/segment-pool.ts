@@ -1,7 +1,15 @@
-/** Small messages in flight, and whole datagrams, need no more; what is larger is a power of two. */
-const SMALL_BITS = 8
-const DATAGRAM_BITS = 11
-const CLASSES = 31 - DATAGRAM_BITS + 2
+/**
+ * Small messages in flight need no more, nor do whole datagrams: room that is not used takes its place in the
+ * processor's cache all the same. What is larger is a power of two.
+ */
+const SMALL_BYTES = 256
+const DATAGRAM_BYTES = 1536
+const LARGE_BITS = 11
+const SIZES: readonly number[] = [
+  SMALL_BYTES,
+  DATAGRAM_BYTES,
+  ...Array.from({ length: 32 - LARGE_BITS }, (_, index) => 2 ** (LARGE_BITS + index)),
+]
 
 /** Bytes that are lent. */
 export class Block {
@@ -51,10 +59,7 @@ class FreeBlocks {
  * being written. A listener gives one pool to all its conversations, so that an idle one holds no buffer at all.
  */
 export class SegmentPool {
-  readonly #classes: readonly FreeBlocks[] = Array.from(
-    { length: CLASSES },
-    (_, index) => new FreeBlocks(2 ** (index === 0 ? SMALL_BITS : DATAGRAM_BITS + index - 1)),
-  )
+  readonly #classes: readonly FreeBlocks[] = SIZES.map((byteLength) => new FreeBlocks(byteLength))
   readonly #maxFreeBytes: number
   #freeBytes = 0
 
@@ -96,8 +101,9 @@ export class SegmentPool {
   }
 
   #classOf(byteLength: number): FreeBlocks {
-    if (byteLength <= 2 ** SMALL_BITS) return this.#classes[0]!
+    if (byteLength <= SMALL_BYTES) return this.#classes[0]!
+    if (byteLength <= DATAGRAM_BYTES) return this.#classes[1]!
     const bits = 32 - Math.clz32(byteLength - 1)
-    return this.#classes[Math.max(0, bits - DATAGRAM_BITS) + 1]!
+    return this.#classes[2 + bits - LARGE_BITS]!
   }
 }
