@@ -15,7 +15,7 @@ export interface DatagramSocket {
   onDatagram: (bytes: Uint8Array, address: string, port: number) => void
   /** Nobody listens there, the network is gone: advice, never an end. */
   onError: (error: Error) => void
-  /** Left out where a port has one socket. */
+  /** Of sockets that `openUdpSocket` opened, where the system has such a thing. Others leave it out. */
   readonly siblings?: Siblings | undefined
   /** Room for received datagrams that the system gave, when it can be known. */
   readonly receiveBufferBytes?: number | undefined

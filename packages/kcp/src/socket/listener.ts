@@ -217,7 +217,7 @@ export class KcpListener implements AsyncDisposable {
   #helloDropped(nowMs: number): void {
     this.#shelters.flooded(nowMs)
     this.#hellosDropped += 1
-    if (this.#hellosDropped === FLOOD_DROPS) this.#scrubbing.turn(true, true)
+    if (this.#hellosDropped === FLOOD_DROPS) this.#scrubbing.look(true, true)
   }
 
   /** The port is read by this socket from now on. */
@@ -352,7 +352,7 @@ export class KcpListener implements AsyncDisposable {
       this.#hellosDropped = 0
       if (isMuch) this.#shelters.flooded(now)
       this.#shelters.expire(now)
-      this.#scrubbing.turn(isMuch, this.#shelters.isFlooded)
+      this.#scrubbing.look(isMuch, this.#shelters.isFlooded)
       this.#handshakes.expire(now)
       this.#expireLater()
     })

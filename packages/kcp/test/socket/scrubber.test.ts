@@ -288,7 +288,7 @@ describe.runIf(process.platform === 'linux')('a listener whose port is flooded',
     await echoes(session, 50)
     const others = await Promise.all(Array.from({ length: 5 }, () => connect(host)))
     for (const other of others) await echoes(other, 3)
-    for (const other of others) expect(await other.close()).toBeUndefined()
+    for (const other of others) await other.close()
     await eventually(() => listener.sessionCount === 1)
     stop()
     // Step by step, as the last of the flood is heard of a while after it.

@@ -70,8 +70,8 @@ class Port implements Siblings {
     this.asked.shift()![how]()
     await settled()
   }
-  async turn(isMuch: boolean, isFlooded: boolean): Promise<void> {
-    this.scrubbing.turn(isMuch, isFlooded)
+  async look(isMuch: boolean, isFlooded: boolean): Promise<void> {
+    this.scrubbing.look(isMuch, isFlooded)
     await settled()
   }
   #ask(kind: string): Promise<Socket> {
@@ -93,7 +93,7 @@ const settled = (): Promise<void> =>
 
 async function scrubbed(): Promise<Port> {
   const port = new Port()
-  await port.turn(true, true)
+  await port.look(true, true)
   await port.answer()
   return port
 }
@@ -101,47 +101,47 @@ async function scrubbed(): Promise<Port> {
 describe('a port', () => {
   test('is read by a thread from the time that much is dropped until the flood is over', async () => {
     const port = new Port()
-    await port.turn(false, false)
-    await port.turn(false, true)
+    await port.look(false, false)
+    await port.look(false, true)
     expect(port.asked).toEqual([])
-    await port.turn(true, true)
+    await port.look(true, true)
     expect(port.isOpen).toEqual(['first'])
     await port.answer()
     expect(port.kind).toBe('scrubbed')
     expect(port.isOpen).toEqual(['scrubbed'])
     // Less comes, but the flood goes on.
-    await port.turn(false, true)
+    await port.look(false, true)
     expect(port.asked).toEqual([])
-    await port.turn(false, false)
+    await port.look(false, false)
     expect(port.isOpen).toEqual(['scrubbed'])
     await port.answer()
     expect(port.kind).toBe('plain')
     expect(port.isOpen).toEqual(['plain'])
-    await port.turn(true, true)
+    await port.look(true, true)
     await port.answer()
     expect(port.isOpen).toEqual(['scrubbed'])
   })
 
   test('is not asked for twice', async () => {
     const port = new Port()
-    await port.turn(true, true)
-    await port.turn(true, true)
+    await port.look(true, true)
+    await port.look(true, true)
     expect(port.asked).toHaveLength(1)
     await port.answer()
-    await port.turn(false, false)
-    await port.turn(false, false)
+    await port.look(false, false)
+    await port.look(false, false)
     expect(port.asked.map(({ kind }) => kind)).toEqual(['plain'])
   })
 
   test('that can have no thread is read as before, and asks again in the next flood', async () => {
     const port = new Port()
-    await port.turn(true, true)
+    await port.look(true, true)
     await port.answer('fail')
     expect(port.isOpen).toEqual(['first'])
-    await port.turn(true, true)
+    await port.look(true, true)
     expect(port.asked).toEqual([])
-    await port.turn(false, false)
-    await port.turn(true, true)
+    await port.look(false, false)
+    await port.look(true, true)
     await port.answer()
     expect(port.kind).toBe('scrubbed')
   })
@@ -152,28 +152,28 @@ describe('a port', () => {
     expect(port.asked.map(({ kind }) => kind)).toEqual(['plain'])
     await port.answer()
     expect(port.isOpen).toEqual(['plain'])
-    await port.turn(true, true)
+    await port.look(true, true)
     expect(port.asked).toEqual([])
   })
 
   test('that cannot be had back is asked for until it is', async () => {
     const port = await scrubbed()
-    await port.turn(false, false)
+    await port.look(false, false)
     await port.answer('fail')
     expect(port.isOpen).toEqual(['scrubbed'])
-    await port.turn(false, false)
+    await port.look(false, false)
     await port.answer()
     expect(port.isOpen).toEqual(['plain'])
   })
 
   test.each(['begins', 'goes on', 'ends'])('is closed when its flood %s', async (when) => {
     const port = when === 'begins' ? new Port() : await scrubbed()
-    if (when !== 'goes on') await port.turn(when === 'begins', when === 'begins')
+    if (when !== 'goes on') await port.look(when === 'begins', when === 'begins')
     const closing = port.scrubbing.closePort()
     if (when !== 'goes on') await port.answer()
     await closing
     expect(port.isOpen).toEqual([])
-    await port.turn(true, true)
+    await port.look(true, true)
     expect(port.asked).toEqual([])
   })
 
@@ -184,7 +184,7 @@ describe('a port', () => {
       usePort: () => expect.unreachable(),
       onFlood: () => {},
     })
-    scrubbing.turn(true, true)
+    scrubbing.look(true, true)
     await scrubbing.closePort()
     expect(port.isOpen).toEqual([])
   })
@@ -194,7 +194,7 @@ test('a thread is told the time, and what it counts is added up; only hellos abo
   const port = await scrubbed()
   const thread = port.opened[1]!
   await port.clock.advance(1500)
-  await port.turn(false, true)
+  await port.look(false, true)
   expect(thread.times).toEqual([1500])
   const report = (retries: number, overBudget: number): KcpCounters => {
     const counters = { ...newCounters(), retries }

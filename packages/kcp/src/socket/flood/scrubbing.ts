@@ -39,7 +39,7 @@ export class Scrubbing {
    * @param isMuch - More is dropped than this thread should read.
    * @param isFlooded - The flood is not over.
    */
-  turn(isMuch: boolean, isFlooded: boolean): void {
+  look(isMuch: boolean, isFlooded: boolean): void {
     this.#scrubber?.setNow(this.#endpoint.clock.now())
     if (!isFlooded) this.#hasFailed = false
     const isWanted = isFlooded && !this.#hasFailed && (isMuch || this.#scrubber !== undefined)
@@ -76,7 +76,7 @@ export class Scrubbing {
     }
     scrubber.onLost = (error) => {
       this.#failed(error)
-      this.turn(false, true)
+      this.look(false, true)
     }
     await before.close()
   }
