@@ -450,7 +450,6 @@ export class Kcp {
       this.#peerWndKnown = true
     }
     if (snd.una !== unaBefore) sender.congestion.acknowledged(sender.rmtWnd, this.#mss)
-    snd.giveBack()
   }
 
   #push(packet: Block, at: number, length: number, frg: number, sn: number, ts: number): void {

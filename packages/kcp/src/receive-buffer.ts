@@ -115,8 +115,7 @@ export class ReceiveBuffer {
 
   #drop(index: number, packet: Block): void {
     this.#packets[index] = undefined
-    packet.references -= 1
-    if (packet.references === 0) this.#pool.give(packet)
+    this.#pool.release(packet)
   }
 
   #grow(): void {

@@ -15,7 +15,7 @@ const SIZES: readonly number[] = [
 export class Block {
   readonly bytes: Uint8Array
   readonly view: DataView
-  /** For a datagram that came in: segments of it that still need the bytes. */
+  /** Segments that still need the bytes. */
   references = 0
 
   constructor(byteLength: number) {
@@ -98,6 +98,14 @@ export class SegmentPool {
     }
     this.#freeBytes += length
     this.#classOf(length).give(block)
+  }
+
+  /** One segment less needs the block; true when it was the last, and the block is given back. @internal */
+  release(block: Block): boolean {
+    block.references -= 1
+    if (block.references > 0) return false
+    this.give(block)
+    return true
   }
 
   #classOf(byteLength: number): FreeBlocks {

@@ -16,11 +16,13 @@ export const RECORD_BITS = 3
 export const ACKED = -1
 
 const FIRST_SEGMENTS = 8
+/** A block is lent again when all that lies in it is acknowledged: a larger one would be held for longer. */
+const MAX_SHARED_BYTES = 65_536
 
 /**
  * Segments from the oldest unacknowledged to the newest queued: [una, nxt) are in flight (the original's
- * `snd_buf`), [nxt, end) wait (`snd_queue`). Numbering a segment is `nxt += 1`, nothing moves. Payloads lie in
- * one byte ring in the same order, so freeing them is nothing either.
+ * `snd_buf`), [nxt, end) wait (`snd_queue`). Numbering a segment is `nxt += 1`, nothing moves. Payloads lie one
+ * behind the other in blocks, each given back when its last segment is acknowledged.
  */
 export class SendBuffer {
   una: number
@@ -29,11 +31,14 @@ export class SendBuffer {
   /** Payload bytes not yet acknowledged. */
   bytes = 0
   records: Int32Array = new Int32Array(FIRST_SEGMENTS << RECORD_BITS)
+  /** Where a segment's payload lies, at sn & mask. */
+  blocks: (Block | undefined)[] = Array.from({ length: FIRST_SEGMENTS }, () => undefined)
   mask: number = FIRST_SEGMENTS - 1
-  /** The ring, borrowed while there is a payload. */
-  block: Block | undefined
   readonly #pool: SegmentPool
-  #head = 0
+  /** The block of the newest payload, if it is still lent. */
+  #newest: Block | undefined
+  /** From here on it is free. */
+  #free = 0
 
   constructor(pool: SegmentPool, initialSn: number) {
     this.#pool = pool
@@ -57,16 +62,19 @@ export class SendBuffer {
 
   /** Queues one segment with a copy of its payload. */
   push(source: Uint8Array, offset: number, length: number, frg: number): void {
-    if (serialDiff(this.end, this.una) > this.mask) this.#growRecords()
-    const position = this.#reserve(length)
-    copyIn(source, offset, length, this.block!, position)
+    if (serialDiff(this.end, this.una) > this.mask) this.#grow()
+    const block = this.#blockFor(length)
+    const start = this.#free
+    copyIn(source, offset, length, block, start)
+    this.blocks[this.end & this.mask] = block
+    block.references += 1
     const record = this.at(this.end)
-    this.records[record + OFFSET] = position
+    this.records[record + OFFSET] = start
     this.records[record + LENGTH] = length
     this.records[record + FRG] = frg
     this.records[record + XMIT] = 0
     this.records[record + FASTACK] = 0
-    this.#head = position + length
+    this.#free = start + length
     this.bytes += length
     this.end = (this.end + 1) | 0
   }
@@ -79,22 +87,26 @@ export class SendBuffer {
 
   /** Adds to the newest queued segment. */
   extend(source: Uint8Array, offset: number, length: number): void {
-    const last = this.at((this.end - 1) | 0)
-    const had = this.records[last + LENGTH]!
-    let position = this.records[last + OFFSET]!
-    // The segment lies just before the head: taking it back and reserving the sum keeps it where it is, or moves it whole.
-    this.#head = position
-    this.end = (this.end - 1) | 0
-    const from = this.block!
-    const to = this.#reserve(had + length)
-    this.end = (this.end + 1) | 0
-    if (this.block !== from) copyBlock(from, position, had, this.block!, to)
-    else if (to !== position) from.bytes.copyWithin(to, position, position + had)
-    position = to
-    copyIn(source, offset, length, this.block!, position + had)
-    this.records[last + OFFSET] = position
-    this.records[last + LENGTH] = had + length
-    this.#head = position + had + length
+    const newest = (this.end - 1) | 0
+    const index = newest & this.mask
+    const record = this.at(newest)
+    const had = this.records[record + LENGTH]!
+    let block = this.blocks[index]!
+    let start = this.records[record + OFFSET]!
+    // Behind it its block is free. When that is not enough, it goes to another block whole.
+    if (start + had + length > block.bytes.length) {
+      const larger = this.#takeBlock(had + length)
+      copyBlock(block, start, had, larger, 0)
+      this.#pool.release(block)
+      block = larger
+      start = 0
+      this.blocks[index] = block
+      block.references += 1
+      this.records[record + OFFSET] = start
+    }
+    copyIn(source, offset, length, block, start + had)
+    this.records[record + LENGTH] = had + length
+    this.#free = start + had + length
     this.bytes += length
   }
 
@@ -106,6 +118,7 @@ export class SendBuffer {
     if (length === ACKED) return false
     this.records[record + LENGTH] = ACKED
     this.bytes -= length
+    this.#drop(sn)
     return true
   }
 
@@ -119,6 +132,7 @@ export class SendBuffer {
       if (length !== ACKED) {
         if (serialDiff(una, sn) <= 0) break
         this.bytes -= length
+        this.#drop(sn)
       }
       sn = (sn + 1) | 0
     }
@@ -135,75 +149,55 @@ export class SendBuffer {
       const length = this.records[record + LENGTH]!
       taken.push({
         frg: this.records[record + FRG]!,
-        bytes: this.block!.bytes.slice(offset, offset + length),
+        bytes: this.blocks[sn & this.mask]!.bytes.slice(offset, offset + length),
       })
       this.bytes -= length
+      this.#drop(sn)
     }
-    if (taken.length > 0) this.#head = this.records[this.at(this.nxt) + OFFSET]!
     this.end = this.nxt
     return taken
   }
 
-  /** Gives the memory back when nothing needs it. */
-  giveBack(): void {
-    if (this.una !== this.end || this.block === undefined) return
-    this.#pool.give(this.block)
-    this.block = undefined
-    this.#head = 0
-  }
-
   /** Forgets all segments. */
   clear(): void {
+    for (let sn = this.una; sn !== this.end; sn = (sn + 1) | 0)
+      if (this.records[this.at(sn) + LENGTH] !== ACKED) this.#drop(sn)
     this.una = this.end
     this.nxt = this.end
     this.bytes = 0
-    this.giveBack()
   }
 
-  /** Finds `length` bytes in one piece. The head never comes up to the tail from behind, so equal ones mean empty. */
-  #reserve(length: number): number {
-    this.block ??= this.#pool.take(length + 1)
-    const empty = this.una === this.end
-    const head = empty ? 0 : this.#head
-    const tail = empty ? 0 : this.records[this.at(this.una) + OFFSET]!
-    if (head >= tail) {
-      if (head + length <= this.block.bytes.length) return head
-      if (length < tail) return 0
-    } else if (head + length < tail) return head
-    this.#relocate(length)
-    return this.#head
+  /** A block with `length` bytes free from `#free` on. */
+  #blockFor(length: number): Block {
+    const newest = this.#newest
+    if (newest !== undefined && this.#free + length <= newest.bytes.length) return newest
+    return this.#takeBlock(length)
   }
 
-  /** Moves every payload to a larger block, packed from its start. */
-  #relocate(extra: number): void {
-    const old = this.block!
-    let needed = extra + 1
-    for (let sn = this.una; sn !== this.end; sn = (sn + 1) | 0)
-      needed += Math.max(0, this.records[this.at(sn) + LENGTH]!)
-    // A quarter more than is needed, as one that is just full would move again soon; more would only spread it over the cache.
-    const block = this.#pool.take(needed + (needed >> 2))
-    let position = 0
-    for (let sn = this.una; sn !== this.end; sn = (sn + 1) | 0) {
-      const record = this.at(sn)
-      const offset = this.records[record + OFFSET]!
-      const length = Math.max(0, this.records[record + LENGTH]!)
-      copyBlock(old, offset, length, block, position)
-      this.records[record + OFFSET] = position
-      position += length
-    }
-    this.block = block
-    this.#head = position
-    this.#pool.give(old)
+  #takeBlock(length: number): Block {
+    // As much again as waits already: few blocks where much waits, a small one where little does.
+    const block = this.#pool.take(Math.max(length, Math.min(this.bytes, MAX_SHARED_BYTES)))
+    this.#newest = block
+    this.#free = 0
+    return block
   }
 
-  #growRecords(): void {
-    const old = this.records
-    const oldMask = this.mask
-    this.mask = (oldMask << 1) | 1
+  #drop(sn: number): void {
+    const index = sn & this.mask
+    const block = this.blocks[index]!
+    this.blocks[index] = undefined
+    if (this.#pool.release(block) && block === this.#newest) this.#newest = undefined
+  }
+
+  #grow(): void {
+    const { records, blocks, mask } = this
+    this.mask = (mask << 1) | 1
     this.records = new Int32Array((this.mask + 1) << RECORD_BITS)
+    this.blocks = Array.from({ length: this.mask + 1 }, () => undefined)
     for (let sn = this.una; sn !== this.end; sn = (sn + 1) | 0) {
-      const from = (sn & oldMask) << RECORD_BITS
-      this.records.set(old.subarray(from, from + (1 << RECORD_BITS)), this.at(sn))
+      const from = (sn & mask) << RECORD_BITS
+      this.records.set(records.subarray(from, from + (1 << RECORD_BITS)), this.at(sn))
+      this.blocks[sn & this.mask] = blocks[sn & mask]
     }
   }
 }

@@ -126,7 +126,7 @@ export class Sender {
       this.#fastLater = false
     }
     const isWalkingAll = from === buffer.una
-    const { records, mask } = buffer
+    const { records, blocks, mask } = buffer
     const rto = this.rto.rxRto + this.ackDelayMs
     const firstDelay = this.nodelay === 0 ? rto + (rto >> 3) : rto
     let nextResend = 0
@@ -162,7 +162,7 @@ export class Sender {
       records[record + XMIT] = xmit + 1
       records[record + TS] = now
       const head = IKCP_CMD_PUSH | (records[record + FRG]! << 8) | (wnd << 16)
-      writer.write(head, now, sn, length, buffer.block, records[record + OFFSET]!)
+      writer.write(head, now, sn, length, blocks[sn & mask], records[record + OFFSET]!)
       segmentsOut += 1
     }
     writer.send()

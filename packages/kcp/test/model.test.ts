@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { SegmentPool } from '../src/index.ts'
 import { ReceiveBuffer } from '../src/receive-buffer.ts'
+import type { Block } from '../src/segment-pool.ts'
 import { LENGTH, OFFSET, SendBuffer } from '../src/send-buffer.ts'
 import { End, STARTS, deliver } from './support/wire.ts'
 
@@ -26,10 +27,12 @@ describe.each(bufferStarts)('numbered from %d', (first) => {
     )
     fc.assert(
       fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
-        const snd = new SendBuffer(new SegmentPool(), first | 0)
+        const pool = new SegmentPool()
+        const snd = new SendBuffer(pool, first | 0)
         // Payloads from una on; an acknowledged one is undefined.
         let model: (Buffer | undefined)[] = []
         let inFlight = 0
+        const ever = new Set<Block>()
         const shrink = (): void => {
           while (inFlight > 0 && model[0] === undefined) {
             model.shift()
@@ -66,18 +69,26 @@ describe.each(bufferStarts)('numbered from %d', (first) => {
             expect(taken).toEqual(model.slice(inFlight))
             model = model.slice(0, inFlight)
           }
-          snd.giveBack()
           expect([snd.inFlight, snd.queued]).toEqual([inFlight, model.length - inFlight])
           expect(snd.bytes).toBe(model.reduce((sum, payload) => sum + (payload?.length ?? 0), 0))
           for (const [index, payload] of model.entries()) {
-            const record = snd.at((snd.una + index) | 0)
+            const sn = (snd.una + index) | 0
+            const record = snd.at(sn)
             const length = snd.records[record + LENGTH]!
             expect(length).toBe(payload?.length ?? -1)
             const offset = snd.records[record + OFFSET]!
-            if (payload !== undefined && length > 0)
-              expect(payload.equals(snd.block!.bytes.subarray(offset, offset + length))).toBe(true)
+            const block = snd.blocks[sn & snd.mask]
+            if (payload === undefined) expect(block).toBeUndefined()
+            else expect(payload.equals(block!.bytes.subarray(offset, offset + length))).toBe(true)
           }
+          const lent = new Set(snd.blocks.filter((block) => block !== undefined))
+          expect(lent.size === 0).toBe(model.every((payload) => payload === undefined))
+          const references = [...lent].reduce((sum, block) => sum + block.references, 0)
+          expect(references).toBe(model.filter((payload) => payload !== undefined).length)
+          for (const block of lent) ever.add(block)
         }
+        snd.clear()
+        expect(pool.freeBytes).toBe([...ever].reduce((sum, block) => sum + block.bytes.length, 0))
       }),
       { numRuns: 150 },
     )
