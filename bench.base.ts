@@ -67,6 +67,15 @@ export async function interleave(
   }))
 }
 
+/** Bytes in use after a collection, those outside the heap too. */
+export function bytesInUse(): number {
+  globalThis.gc?.()
+  // Array buffers are swept beside the program; the next collection waits for that.
+  globalThis.gc?.()
+  const { heapUsed, external } = process.memoryUsage()
+  return heapUsed + external
+}
+
 const digits = (value: number): string =>
   value >= 1000 ? Math.round(value).toLocaleString('en-US') : value.toPrecision(3)
 

@@ -1,4 +1,4 @@
-import { type BenchCheck, type BenchRow, check } from '../../../bench.base.ts'
+import { type BenchCheck, type BenchRow, bytesInUse, check } from '../../../bench.base.ts'
 import { Kcp } from '../src/index.ts'
 import { simulate } from '../src/simulator.ts'
 import { fuzzCore } from '../test/support/fuzz.ts'
@@ -60,8 +60,7 @@ export function soak(rows: BenchRow[], checks: BenchCheck[]): void {
 /** Ten million mutated datagrams: none throws, none that is refused changes anything, nothing grows. */
 export function fuzz(rows: BenchRow[], checks: BenchCheck[]): void {
   const datagrams = 10_000_000
-  globalThis.gc?.()
-  const before = process.memoryUsage()
+  const before = bytesInUse()
   let applied = 0
   for (const [seed, start] of STARTS.entries())
     applied += fuzzCore({
@@ -69,10 +68,7 @@ export function fuzz(rows: BenchRow[], checks: BenchCheck[]): void {
       seed: 100 + seed,
       datagrams: Math.ceil(datagrams / STARTS.length),
     }).applied
-  globalThis.gc?.()
-  const after = process.memoryUsage()
-  const growth =
-    (after.heapUsed + after.arrayBuffers - before.heapUsed - before.arrayBuffers) / 2 ** 20
+  const growth = (bytesInUse() - before) / 2 ** 20
   rows.push({
     case: `10^7 mutated datagrams, ${applied} of them applied`,
     contender: '@rts/kcp',

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RpcNode, systemClock, withCall, type Link, type RpcTable } from '@rts/rpc'
 import { TEXT, type Contender, type EchoClient } from './contender.ts'
-import { memory } from './rts.ts'
+import { bytesInUse } from '../../../../bench.base.ts'
 
 const CALLS = 1_000_000
 const FIRST_DEADLINE_MS = 120_000
@@ -46,11 +46,11 @@ class Waiting implements EchoClient {
       return withCall(oracle, { timeoutMs: FIRST_DEADLINE_MS + spread })
     })
     for (const { ask } of remotes) void ask(TEXT)
-    const before = memory()
+    const before = bytesInUse()
     const calls = CALLS - steps
     for (let i = 0; i < calls; i++) void remotes[i % steps]!.ask(TEXT)
     if (node.stats().pendingCalls !== CALLS) throw new Error('not all of them wait')
-    return (memory() - before) / calls
+    return (bytesInUse() - before) / calls
   }
 }
 

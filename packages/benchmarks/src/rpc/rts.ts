@@ -11,6 +11,7 @@ import {
 } from '@rts/rpc'
 import { tcp } from '@rts/rpc/tcp'
 import { ws } from '@rts/rpc/ws'
+import { bytesInUse } from '../../../../bench.base.ts'
 import { TEXT, type Contender, type EchoClient } from './contender.ts'
 import { quantile, type Load } from './load.ts'
 
@@ -147,14 +148,14 @@ class Notifier implements EchoClient {
 
   async #backlog(): Promise<number> {
     const told = notify(this.#hero.voice)
-    const before = memory()
+    const before = bytesInUse()
     let refused = 0
     for (let turns = 0; turns < 400; turns += 1) {
       for (let i = 0; i < 1000; i++) if (!told.hear(TEXT)) refused += 1
       await turn()
     }
     if (refused === 0) throw new Error('nothing was refused')
-    return (memory() - before) / WINDOW_BYTES
+    return (bytesInUse() - before) / WINDOW_BYTES
   }
 }
 
@@ -164,12 +165,4 @@ export const rtsNotify: Contender = {
   async connect(address) {
     return new Notifier(node('client', tcp()).entityAt<typeof Hero>(address, 'hero'))
   },
-}
-
-/** Bytes in use after a collection. */
-export function memory(): number {
-  globalThis.gc?.()
-  globalThis.gc?.()
-  const { heapUsed, external } = process.memoryUsage()
-  return heapUsed + external
 }
