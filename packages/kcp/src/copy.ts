@@ -53,6 +53,12 @@ export function copyOut(
   target: Uint8Array,
   at: number,
 ): void {
+  if (length > MAX_WORDWISE) {
+    const part = source.partAgain(start, length)
+    if (part === undefined) copyBytes(source.bytes, start, length, target, at)
+    else target.set(part, at)
+    return
+  }
   const view = isForWords(length) ? targets.viewOf(target) : undefined
   if (view === undefined) copyBytes(source.bytes, start, length, target, at)
   else copyWords(source.view, start, length, view, at)
