@@ -1,6 +1,7 @@
 import { serialDiff } from './serial.ts'
 
-const FIRST_CAPACITY = 16
+/** 64 bytes, as in the send buffer. */
+const FIRST_CAPACITY = 8
 
 /** Acknowledgements that the next flush will send: pairs of `sn` and the `ts` to echo, in order of arrival. */
 export class AckList {

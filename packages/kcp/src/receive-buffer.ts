@@ -7,7 +7,8 @@ const OFFSET = 0
 const LENGTH = 1
 const FRG = 2
 const RECORD_BITS = 2
-const FIRST_SEGMENTS = 8
+/** 64 bytes of records, as in the send buffer. */
+const FIRST_SEGMENTS = 4
 
 /**
  * Segments that have arrived: [head, nxt) are in order and wait to be received (the original's `rcv_queue`), from
