@@ -2,11 +2,13 @@ import { serialDiff } from './serial.ts'
 
 /** 64 bytes, as in the send buffer. */
 const FIRST_CAPACITY = 8
+/** Of conversations in which nothing has come. */
+const NO_PAIRS = new Int32Array(0)
 
 /** Acknowledgements that the next flush will send: pairs of `sn` and the `ts` to echo, in order of arrival. */
 export class AckList {
   count = 0
-  #pairs: Int32Array = new Int32Array(0)
+  #pairs: Int32Array = NO_PAIRS
 
   sn(index: number): number {
     return this.#pairs[index << 1]!
