@@ -36,9 +36,6 @@ const EMBRYO_MS = 5000
 const CLOSE_RETRY_MS = 100
 const CLOSE_TRIES = 6
 const RESET_COPIES = 3
-/** With what is in flight not acknowledged for so many RTOs, and yet the other end heard: the path loses what is large. */
-const BLACK_HOLE_RTOS = 6
-const BLACK_HOLE_MIN_MS = 1000
 /** Counters are 48 bits; a session that comes near ends. */
 const LAST_COUNTER = 2 ** 48 - 1024
 
@@ -86,10 +83,6 @@ export class SafeConversation extends Conversation {
   #refusedMs = Infinity
   #path: PathChallenge | undefined
   #prober: MtuProber | undefined
-  /** Datagrams up to here go whole. */
-  #pathBytes = BASE_DATAGRAM_BYTES
-  #progressMs: number
-  #lastUna = 0
   #halves: Halves | undefined
   #closeTries = 0
   #closeDueMs = Infinity
@@ -125,16 +118,15 @@ export class SafeConversation extends Conversation {
     this.maxAckDelayMs = init.maxAckDelayMs ?? 0
     this.#idleTimeoutMs = idleTimeoutMs
     this.#keepaliveMs = Math.min(endpoint.options.keepaliveMs, Math.floor(idleTimeoutMs / 2))
-    this.#progressMs = nowMs
-    this.#lastUna = this.kcp.sndUna
   }
 
   get maxUnreliableBytes(): number {
     return this.#pathBytes - HEADER_BYTES - this.#cipher.overheadBytes
   }
 
-  get pathBytes(): number {
-    return this.#pathBytes
+  /** Datagrams up to here go whole. */
+  get #pathBytes(): number {
+    return this.#prober?.bytes ?? BASE_DATAGRAM_BYTES
   }
 
   get isEstablished(): boolean {
@@ -263,9 +255,8 @@ export class SafeConversation extends Conversation {
     let due = Math.min(this.lastHeardMs + patience, this.#pingDueMs(), this.#refusalDueMs())
     if (this.closing !== undefined) due = Math.min(due, this.closeByMs, this.#closeDueMs)
     if (this.#path !== undefined) due = Math.min(due, this.#path.dueMs)
-    if (this.#prober !== undefined) due = Math.min(due, this.#prober.nextDueMs)
-    if (this.#pathBytes > BASE_DATAGRAM_BYTES && this.kcp.waitSnd > 0)
-      due = Math.min(due, nowMs + BLACK_HOLE_MIN_MS)
+    if (this.#prober !== undefined)
+      due = Math.min(due, this.#prober.nextDueMs(this.kcp.waitSnd > 0, nowMs))
     return due
   }
 
@@ -394,7 +385,6 @@ export class SafeConversation extends Conversation {
     const { maxDatagramBytes } = this.endpoint.options
     if (maxDatagramBytes <= BASE_DATAGRAM_BYTES) return
     this.#prober = new MtuProber(BASE_DATAGRAM_BYTES, maxDatagramBytes, this.endpoint.now())
-    this.#progressMs = this.endpoint.now()
   }
 
   #probe(nowMs: number): void {
@@ -408,32 +398,18 @@ export class SafeConversation extends Conversation {
   }
 
   #takePong(token: number, nowMs: number): void {
-    if (token === 0 || this.#prober?.confirm(token, nowMs) !== true) return
-    this.#pathBytes = token
-    this.#progressMs = nowMs
-    this.#fitKcp()
+    if (token !== 0 && this.#prober?.confirm(token, nowMs) === true) this.#fitKcp()
   }
 
   #fitKcp(): void {
     // Not taken while larger segments are in flight; those go in parts until then.
-    this.kcp.setMtu(this.#pathBytes - HEADER_BYTES - this.#cipher.overheadBytes)
+    this.kcp.setMtu(this.maxUnreliableBytes)
   }
 
   #watchForBlackHole(nowMs: number): void {
-    const { kcp } = this
-    if (kcp.sndUna !== this.#lastUna || kcp.waitSnd === 0) {
-      this.#lastUna = kcp.sndUna
-      this.#progressMs = nowMs
-    }
-    if (this.#pathBytes === BASE_DATAGRAM_BYTES) {
-      if (kcp.mtu > this.maxUnreliableBytes) this.#fitKcp()
-      return
-    }
-    const patience = Math.max(BLACK_HOLE_MIN_MS, BLACK_HOLE_RTOS * kcp.rxRto)
-    if (nowMs - this.#progressMs < patience) return
-    this.#prober?.fallBack(BASE_DATAGRAM_BYTES, nowMs)
-    this.#pathBytes = BASE_DATAGRAM_BYTES
-    this.#fitKcp()
+    if (this.#prober === undefined) return
+    const isFine = this.#prober.watch(this.kcp, nowMs)
+    if (!isFine || this.kcp.mtu > this.maxUnreliableBytes) this.#fitKcp()
   }
 
   /** An authentic datagram came from somewhere else. Whoever is there must show that it can receive there too. */
@@ -468,8 +444,7 @@ export class SafeConversation extends Conversation {
     this.port = port
     this.migrations += 1
     this.endpoint.counters.migrations += 1
-    this.#prober?.reset(BASE_DATAGRAM_BYTES, nowMs)
-    this.#pathBytes = BASE_DATAGRAM_BYTES
+    this.#prober?.reset(nowMs)
     this.#fitKcp()
     this.owner?.onMigrated()
     this.endpoint.turns.flushSoon(this)
