@@ -2,11 +2,20 @@
 import { report, type BenchCheck, type BenchRow } from '../../../bench.base.ts'
 import { echoCases } from './socket/echo.ts'
 import { fuzzCases, soakCases } from './socket/soak.ts'
-import { busyCases, floodCases, idleCases } from './socket/sessions.ts'
+import { busyCases, helloFloodCases, idleCases, sealedFloodCases } from './socket/sessions.ts'
 
 const rows: BenchRow[] = []
 const checks: BenchCheck[] = []
-for (const cases of [echoCases, idleCases, busyCases, floodCases, soakCases, fuzzCases]) {
+const all = [
+  echoCases,
+  idleCases,
+  busyCases,
+  helloFloodCases,
+  sealedFloodCases,
+  soakCases,
+  fuzzCases,
+]
+for (const cases of all) {
   const result = await cases()
   rows.push(...result.rows)
   checks.push(...result.checks)

@@ -1,13 +1,21 @@
-// Hellos without a token, as fast as asked for: what a flood with forged addresses looks like to the listener.
+// What a flood with forged addresses looks like to the listener, as fast as asked for: hellos without a token, or
+// datagrams of sessions that are open, with tags that are wrong.
 import { createSocket } from 'node:dgram'
-import { HELLO_NONCE_AT } from '../../src/socket/datagram.ts'
+import { HELLO_NONCE_AT, KIND, writeHeader, writeU32 } from '../../src/socket/datagram.ts'
 import { helloOf } from '../../test/support/hello.ts'
 
 const [port = '0', perSecond = '50000'] = process.argv.slice(2)
+const SEALED_BYTES = 100
+/** Beyond what sessions have sent themselves: not one of these is a replay. */
+const FIRST_COUNTER = 1_000_000_000
 const hello = helloOf(new Uint8Array(8))
+const sealed = new Uint8Array(SEALED_BYTES)
 const socket = createSocket('udp4')
 let received = 0
 let sent = 0
+let sentBytes = 0
+/** Of the sessions; without any, it is a flood of hellos. */
+let convs: readonly number[] = []
 socket.on('message', (bytes) => (received += bytes.length))
 socket.on('error', () => {})
 await new Promise<void>((resolve) => {
@@ -15,8 +23,18 @@ await new Promise<void>((resolve) => {
 })
 /** What was missed while the process did not run is made up for in steps, not in one burst. */
 const MAX_BURST = Number(perSecond) / 250
+function next(): Uint8Array {
+  if (convs.length === 0) {
+    writeU32(hello, HELLO_NONCE_AT, sent)
+    return hello
+  }
+  writeHeader(sealed, 0, KIND.kcp, convs[sent % convs.length]!, FIRST_COUNTER + sent)
+  return sealed
+}
+
 let timer: NodeJS.Timeout | undefined
-process.on('message', (question: { begin?: true; stop?: true }) => {
+process.on('message', (question: { begin?: true; stop?: true; convs?: readonly number[] }) => {
+  convs = question.convs ?? convs
   if (question.begin) {
     const began = performance.now()
     const before = sent
@@ -24,15 +42,14 @@ process.on('message', (question: { begin?: true; stop?: true }) => {
       const elapsed = performance.now() - began
       const due = before + Math.floor((elapsed * Number(perSecond)) / 1000)
       for (const end = Math.min(due, sent + MAX_BURST); sent < end; sent += 1) {
-        hello[HELLO_NONCE_AT] = sent
-        hello[HELLO_NONCE_AT + 1] = sent >>> 8
-        hello[HELLO_NONCE_AT + 2] = sent >>> 16
+        const datagram = next()
+        sentBytes += datagram.length
         // Sent at once on a connected socket; a copy would only make the flood slower.
-        socket.send(hello)
+        socket.send(datagram)
       }
     }, 1)
   }
   if (question.stop) clearInterval(timer)
-  process.send?.({ sent, sentBytes: sent * hello.length, received })
+  process.send?.({ sent, sentBytes, received })
 })
 process.send?.({ ready: true })

@@ -13,6 +13,7 @@ const MAX_LATE_MS = 5
 
 interface Peer {
   readonly isOpen: boolean
+  readonly conv?: number
   stats?(): { readonly timeoutResends: number; readonly fastResends: number }
   send(bytes: Uint8Array): unknown
 }
@@ -104,4 +105,4 @@ process.on('message', (question: { hz?: number; stop?: true; take?: true }) => {
     sent = 0
   }
 })
-process.send?.({ ready: true })
+process.send?.({ convs: peers.map(({ conv }) => conv) })
