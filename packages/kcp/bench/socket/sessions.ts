@@ -18,10 +18,6 @@ const FLOODED_SESSIONS = 200
 const FLOOD_PER_SECOND = 100_000
 const FLOOD_WINDOW_MS = 2500
 const BUSY_ROUNDS = 4
-/** While the machine is not calm, there are more rounds, and the calmest ones count. */
-const BUSY_TRIES = 12
-/** A bare echo on a server with nothing else to do waits longer at its p99 when other guests take of the machine. */
-const CALM_P99_MS = 1
 
 interface Cost {
   readonly cpuUs: number
@@ -160,9 +156,8 @@ export async function busyCases(): Promise<Cases> {
   await all({ hz: BUSY_HZ })
   await pause(BUSY_SETTLE_MS)
   const seconds = BUSY_MS / 1000
-  const tries: BusyRound[] = []
-  const isCalm = ({ controlP99 }: BusyRound): boolean => controlP99 <= CALM_P99_MS
-  while (tries.length < BUSY_TRIES && tries.filter(isCalm).length < BUSY_ROUNDS) {
+  const rounds: BusyRound[] = []
+  for (let round = 0; round < BUSY_ROUNDS; round += 1) {
     const before = await all({ take: true })
     const share = await coreShare(server, BUSY_MS)
     const after = await all({})
@@ -170,7 +165,7 @@ export async function busyCases(): Promise<Cases> {
     const [probed, controlled] = after.slice(-2) as [Trips, Trips]
     const sum = (pick: (trips: Trips) => number): number =>
       load.reduce((total, trips) => total + pick(trips), 0)
-    tries.push({
+    rounds.push({
       share,
       sent: sum(({ sent }) => sent) / seconds,
       echoes: sum(({ echoes }) => echoes) / seconds,
@@ -185,7 +180,6 @@ export async function busyCases(): Promise<Cases> {
     })
   }
   for (const child of [...clients, server, bare]) child.kill()
-  const rounds = tries.toSorted((a, b) => a.controlP99 - b.controlP99).slice(0, BUSY_ROUNDS)
   const of = (field: keyof BusyRound): number[] => rounds.map((each) => each[field])
   const name = `${BUSY_SESSIONS + PROBES} sessions x ${BUSY_HZ} Hz x 64 B echo`
   const cpuEach = rounds.map(({ share, echoes }) => (share * 1e6) / echoes)
@@ -207,8 +201,6 @@ export async function busyCases(): Promise<Cases> {
       rowOf(`${name}: p99 of a bare echo beside it`, of('controlP99'), 'ms'),
       rowOf(`${name}: p99 of what makes the load`, of('loadP99'), 'ms'),
       rowOf(`${name}: p99 of its 1 ms timer`, of('lateness'), 'ms'),
-      row(`${name}: rounds on a calm machine`, rounds.filter(isCalm).length, `of ${BUSY_ROUNDS}`),
-      row(`${name}: rounds left out`, tries.length - rounds.length, 'rounds'),
     ],
     checks: [
       check(`${name}: sent, of what was to be sent`, offered, '>= 0.95'),
@@ -221,10 +213,10 @@ export async function busyCases(): Promise<Cases> {
 const sumOf = (trips: readonly Trips[]): number =>
   trips.reduce((total, { resends }) => total + resends, 0)
 
-/** Twenty seconds of flood in all. */
 export const helloFloodCases = (): Promise<Cases> =>
   flood({
     name: `${FLOOD_PER_SECOND} forged hellos a second`,
+    // Twenty seconds of flood in all.
     rounds: 8,
     isSealed: false,
     maxSlowdown: 2,
