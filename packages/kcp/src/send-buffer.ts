@@ -18,7 +18,7 @@ export const ACKED = -1
 /** Their records take the 64 bytes up to which V8 keeps an array in the heap: no buffer of its own to fetch for each session. */
 const FIRST_SEGMENTS = 2
 /** A block is lent again when all that lies in it is acknowledged: a larger one would be held for longer. */
-const MAX_SHARED_BYTES = 65_536
+export const MAX_SHARED_BYTES = 65_536
 
 /**
  * Segments from the oldest unacknowledged to the newest queued: [una, nxt) are in flight (the original's

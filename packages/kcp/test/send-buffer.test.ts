@@ -1,9 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { SegmentPool } from '../src/index.ts'
 import type { Block } from '../src/segment-pool.ts'
-import { LENGTH, OFFSET, SendBuffer } from '../src/send-buffer.ts'
-
-const MAX_SHARED_BYTES = 65_536
+import { LENGTH, MAX_SHARED_BYTES, OFFSET, SendBuffer } from '../src/send-buffer.ts'
 
 function makeBuffer(): {
   pool: SegmentPool

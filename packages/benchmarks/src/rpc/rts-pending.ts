@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RpcNode, systemClock, withCall, type Link, type RpcTable } from '@rts/rpc'
-import { TEXT, type Contender, type EchoClient } from './contender.ts'
 import { bytesInUse } from '../../../../bench.base.ts'
+import { TEXT, type Contender, type EchoClient } from './contender.ts'
 
 const CALLS = 1_000_000
 const FIRST_DEADLINE_MS = 120_000
