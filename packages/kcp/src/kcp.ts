@@ -255,7 +255,7 @@ export class Kcp {
       this.stats.refused += 1
       return -1
     }
-    const packet = this.#pool.take(length)
+    const packet = this.#pool.takePassing(length)
     copyBytes(bytes, offset, length, packet.bytes, 0)
     const refusal = this.#validate(packet.view, length)
     if (refusal === 0) this.#apply(packet, length, nowMs | 0, recovered)
@@ -269,7 +269,7 @@ export class Kcp {
     this.#enter()
     if (this.#state !== 0) return
     this.#busy = true
-    const room = this.#pool.take(this.#headroom + this.#mtu + this.#tailroom)
+    const room = this.#pool.takePassing(this.#headroom + this.#mtu + this.#tailroom)
     let isDone = false
     try {
       this.#flush(room, nowMs | 0)

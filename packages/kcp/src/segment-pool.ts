@@ -15,15 +15,18 @@ const SIZES: readonly number[] = [
 export class Block {
   readonly bytes: Uint8Array
   readonly view: DataView
+  /** Where it goes when it is given back. */
+  readonly home: FreeBlocks
   /** Segments that still need the bytes. */
   references = 0
   #start = 0
   #length = 0
   #part: Uint8Array | undefined
 
-  constructor(byteLength: number) {
-    this.bytes = new Uint8Array(byteLength)
+  constructor(home: FreeBlocks) {
+    this.bytes = new Uint8Array(home.byteLength)
     this.view = new DataView(this.bytes.buffer)
+    this.home = home
   }
 
   /**
@@ -42,7 +45,7 @@ export class Block {
 }
 
 /** Blocks of one size that lie free. The one given back last, which the processor may still hold, is lent first. */
-class FreeBlocks {
+export class FreeBlocks {
   readonly byteLength: number
   readonly #blocks: Block[] = []
   /** So many at the bottom nobody has needed since the last trim. */
@@ -52,6 +55,7 @@ class FreeBlocks {
     this.byteLength = byteLength
   }
 
+  /** One that lies here, if any. */
   take(): Block | undefined {
     const block = this.#blocks.pop()
     if (this.#blocks.length < this.#fewest) this.#fewest = this.#blocks.length
@@ -76,7 +80,12 @@ class FreeBlocks {
  * being written. A listener gives one pool to all its conversations, so that an idle one holds no buffer at all.
  */
 export class SegmentPool {
-  readonly #classes: readonly FreeBlocks[] = SIZES.map((byteLength) => new FreeBlocks(byteLength))
+  /**
+   * For what waits for its acknowledgement, and for datagrams that are read or written. The latter come back at once
+   * as a rule: apart from the others, one block serves them all, which the processor still holds.
+   */
+  readonly #kept: readonly FreeBlocks[] = freeBlocksOfAllSizes()
+  readonly #passing: readonly FreeBlocks[] = freeBlocksOfAllSizes()
   readonly #maxFreeBytes: number
   #freeBytes = 0
 
@@ -96,25 +105,28 @@ export class SegmentPool {
     return this.#freeBytes
   }
 
-  /** @internal */
+  /** A block for what is kept for a while. @internal */
   take(byteLength: number): Block {
-    const blocks = this.#classOf(byteLength)
-    const block = blocks.take()
-    if (block === undefined) return new Block(blocks.byteLength)
-    this.#freeBytes -= blocks.byteLength
-    return block
+    return this.#takeOf(this.#kept[classOf(byteLength)]!)
+  }
+
+  /** A block for a datagram that is read or written. @internal */
+  takePassing(byteLength: number): Block {
+    return this.#takeOf(this.#passing[classOf(byteLength)]!)
   }
 
   /** @internal */
   give(block: Block): void {
-    const { length } = block.bytes
+    // Not asked of its bytes, which the processor may have let go of long ago.
+    const { home } = block
+    const { byteLength } = home
     // What is given back was in use just now; what others needed before is worth less.
-    if (this.#freeBytes + length > this.#maxFreeBytes) {
-      for (const blocks of this.#classes) this.#freeBytes -= blocks.trim()
-      if (this.#freeBytes + length > this.#maxFreeBytes) return
+    if (this.#freeBytes + byteLength > this.#maxFreeBytes) {
+      for (const blocks of [...this.#kept, ...this.#passing]) this.#freeBytes -= blocks.trim()
+      if (this.#freeBytes + byteLength > this.#maxFreeBytes) return
     }
-    this.#freeBytes += length
-    this.#classOf(length).give(block)
+    this.#freeBytes += byteLength
+    home.give(block)
   }
 
   /** One segment less needs the block; true when it was the last, and the block is given back. @internal */
@@ -125,10 +137,19 @@ export class SegmentPool {
     return true
   }
 
-  #classOf(byteLength: number): FreeBlocks {
-    if (byteLength <= SMALL_BYTES) return this.#classes[0]!
-    if (byteLength <= DATAGRAM_BYTES) return this.#classes[1]!
-    const bits = 32 - Math.clz32(byteLength - 1)
-    return this.#classes[2 + bits - LARGE_BITS]!
+  #takeOf(blocks: FreeBlocks): Block {
+    const block = blocks.take()
+    if (block === undefined) return new Block(blocks)
+    this.#freeBytes -= blocks.byteLength
+    return block
   }
+}
+
+const freeBlocksOfAllSizes = (): readonly FreeBlocks[] =>
+  SIZES.map((byteLength) => new FreeBlocks(byteLength))
+
+function classOf(byteLength: number): number {
+  if (byteLength <= SMALL_BYTES) return 0
+  if (byteLength <= DATAGRAM_BYTES) return 1
+  return 2 + 32 - Math.clz32(byteLength - 1) - LARGE_BITS
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { copyBlock, copyBytes, copyIn, copyOut } from '../src/copy.ts'
-import { Block } from '../src/segment-pool.ts'
+import { Block, FreeBlocks } from '../src/segment-pool.ts'
 
 const copies = {
   copyBytes: (from: Block, start: number, length: number, to: Block, at: number) =>
@@ -43,8 +43,8 @@ test.each(Object.entries(copies))('%s copies these bytes, and no others', (_name
     length: fc.oneof(fc.nat(24), fc.nat(360), fc.constantFrom(255, 256, 257)),
   })
   const property = fc.property(input, ({ bytes, fill, start, at, length }) => {
-    const from = new Block(400)
-    const to = new Block(400)
+    const from = new Block(new FreeBlocks(400))
+    const to = new Block(new FreeBlocks(400))
     // What would be a number that is none, were it read as one.
     from.bytes.set(bytes.map((value, index) => (index < 100 ? fill[index % 8]! : value)))
     to.bytes.fill(7)

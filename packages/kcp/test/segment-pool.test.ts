@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { SegmentPool } from '../src/index.ts'
-import { Block } from '../src/segment-pool.ts'
+import { Block, FreeBlocks } from '../src/segment-pool.ts'
 
 const takeAll = (pool: SegmentPool, count: number, byteLength: number): Block[] =>
   Array.from({ length: count }, () => pool.take(byteLength))
@@ -84,7 +84,7 @@ describe('the pool', () => {
 
 describe('a part of a block', () => {
   test('is made an array when it is asked for again, and kept while others are asked for once', () => {
-    const block = new Block(1536)
+    const block = new Block(new FreeBlocks(1536))
     expect(block.partAgain(24, 1376)).toBeUndefined()
     const full = block.partAgain(24, 1376)
     expect(full).toHaveLength(1376)
@@ -99,7 +99,7 @@ describe('a part of a block', () => {
     const asked = fc.record({ start: fc.nat(3), length: fc.integer({ min: 1, max: 3 }) })
     fc.assert(
       fc.property(fc.array(asked), (list) => {
-        const block = new Block(256)
+        const block = new Block(new FreeBlocks(256))
         for (const { start, length } of list) {
           const part = block.partAgain(start, length)
           if (part === undefined) continue
