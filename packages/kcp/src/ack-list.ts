@@ -1,14 +1,12 @@
 import { serialDiff } from './serial.ts'
 
-/** 64 bytes, as in the send buffer. */
-const FIRST_CAPACITY = 8
-/** Of conversations in which nothing has come. */
-const NO_PAIRS = new Int32Array(0)
-
-/** Acknowledgements that the next flush will send: pairs of `sn` and the `ts` to echo, in order of arrival. */
+/**
+ * Acknowledgements that the next flush will send: pairs of `sn` and the `ts` to echo, in order of arrival. A plain
+ * array: most conversations hold one pair, and a typed array has two more objects to fetch before its first number.
+ */
 export class AckList {
   count = 0
-  #pairs: Int32Array = NO_PAIRS
+  readonly #pairs: number[] = []
 
   sn(index: number): number {
     return this.#pairs[index << 1]!
@@ -24,17 +22,10 @@ export class AckList {
    */
   push(sn: number, ts: number, rcvNxt: number, limit: number): void {
     if (this.count >= limit) this.#thin(rcvNxt)
-    if (this.count << 1 === this.#pairs.length) this.#grow()
     const at = this.count << 1
     this.#pairs[at] = sn
     this.#pairs[at + 1] = ts
     this.count += 1
-  }
-
-  #grow(): void {
-    const larger = new Int32Array(Math.max(FIRST_CAPACITY, this.count << 1) << 1)
-    larger.set(this.#pairs)
-    this.#pairs = larger
   }
 
   #thin(rcvNxt: number): void {

@@ -10,6 +10,7 @@ import {
 } from 'node:crypto'
 import type { Random } from '../random.ts'
 import type { ClientKeyExchange, DatagramCipher, KcpSecurity } from './cipher.ts'
+import { keyWords } from './siphash.ts'
 import { TagCipher } from './tag-cipher.ts'
 
 const PUBLIC_BYTES = 32
@@ -122,8 +123,6 @@ function makeCipher(
   }
   const input = secret === undefined ? shared : Buffer.concat([shared, secret])
   const salt = createHash('sha256').update(transcript).update(listenerPublic).digest()
-  // Copied: small arrays live in the heap, without a buffer of their own.
-  const keys = new Int32Array(8)
-  keys.set(new Int32Array(hkdfSync('sha256', input, salt, 'rts-kcp tags', 32)))
-  return new TagCipher(keys, end)
+  const keys = new Uint8Array(hkdfSync('sha256', input, salt, 'rts-kcp tags', 32))
+  return new TagCipher(keyWords(keys), end)
 }

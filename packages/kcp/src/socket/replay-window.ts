@@ -9,7 +9,7 @@ const WORDS = REPLAY_WINDOW / 32
  */
 export class ReplayWindow {
   // One word more than the window, so that clearing ahead never touches what is still in it.
-  readonly #words = new Uint32Array(WORDS)
+  readonly #words: number[] = Array.from({ length: WORDS }, () => 0)
   #highest = -1
 
   /** The highest counter marked; -1 before the first. */

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto'
 import type { Clock } from '../clock.ts'
 import { MAX_DATAGRAM_BYTES } from './datagram.ts'
-import { siphash24 } from './siphash.ts'
+import { keyWords, siphash24 } from './siphash.ts'
 
 /** A token is good for one to two of these. */
 const PERIOD_MS = 5000
@@ -32,7 +32,7 @@ export class RetryTokens {
   readonly #key: Uint8Array
   #period = -1
   /** Of this period and the one before. */
-  #secrets: readonly Int32Array[] = []
+  #secrets: readonly (readonly number[])[] = []
 
   /** @param key - 32 random bytes. */
   constructor(clock: Pick<Clock, 'now'>, key: Uint8Array) {
@@ -49,7 +49,7 @@ export class RetryTokens {
     return this.#current().some((secret) => isSame(macOf(secret, subject), token))
   }
 
-  #current(): readonly Int32Array[] {
+  #current(): readonly (readonly number[])[] {
     const period = Math.floor(this.#clock.now() / PERIOD_MS)
     if (period !== this.#period) {
       this.#period = period
@@ -60,9 +60,9 @@ export class RetryTokens {
 }
 
 /** Two keys of SipHash. */
-function secretOf(key: Uint8Array, period: number): Int32Array {
-  const { buffer, byteOffset } = createHmac('sha256', key).update(String(period)).digest()
-  return new Int32Array(buffer.slice(byteOffset, byteOffset + 2 * KEY_WORDS * 4))
+function secretOf(key: Uint8Array, period: number): readonly number[] {
+  const mac = createHmac('sha256', key).update(String(period)).digest()
+  return keyWords(mac.subarray(0, 2 * KEY_WORDS * 4))
 }
 
 const encoder = new TextEncoder()
@@ -70,7 +70,7 @@ const message = new Uint8Array(MAX_DATAGRAM_BYTES + ENDPOINT_BYTES)
 const endpoint = message.subarray(0, ENDPOINT_BYTES)
 const half = new Int32Array(2)
 
-function macOf(secret: Int32Array, { address, port, nonce, key }: TokenSubject): Uint8Array {
+function macOf(secret: readonly number[], { address, port, nonce, key }: TokenSubject): Uint8Array {
   // A nonce has one length, so where the address ends and the key begins is never in doubt.
   let end = encoder.encodeInto(`${address} ${port} `, endpoint).written
   message.set(nonce, end)

@@ -13,12 +13,20 @@ import { siphash24Wasm } from './siphash-wasm.ts'
  * @see Aumasson and Bernstein, "SipHash: a fast short-input PRF", 2012.
  */
 export type SipHash = (
-  key: Int32Array,
+  key: readonly number[],
   keyAt: number,
   bytes: Uint8Array,
   offset: number,
   end: number,
   out: Int32Array,
 ) => void
+
+/**
+ * Bytes as words of a key. A plain array: a typed one has two more objects to fetch before its first number, and the
+ * keys of a conversation are needed with each of its datagrams.
+ */
+export const keyWords = (bytes: Uint8Array): readonly number[] => [
+  ...new Int32Array(Uint8Array.from(bytes).buffer),
+]
 
 export const siphash24: SipHash = siphash24Wasm() ?? siphash24Js

@@ -10,7 +10,7 @@ const tag = new Int32Array(2)
  */
 export class TagCipher implements DatagramCipher {
   readonly overheadBytes: number = TAG_BYTES
-  readonly #keys: Int32Array
+  readonly #keys: readonly number[]
   readonly #sendAt: number
   readonly #receiveAt: number
 
@@ -18,7 +18,7 @@ export class TagCipher implements DatagramCipher {
    * @param keys - Eight words: the client's key for what it sends, then the listener's.
    * @param end - Whose cipher this is.
    */
-  constructor(keys: Int32Array, end: 'client' | 'listener') {
+  constructor(keys: readonly number[], end: 'client' | 'listener') {
     this.#keys = keys
     this.#sendAt = end === 'client' ? 0 : 4
     this.#receiveAt = 4 - this.#sendAt

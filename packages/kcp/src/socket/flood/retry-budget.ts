@@ -2,7 +2,7 @@ import type { Random } from '../../random.ts'
 import { HELLO_NONCE_AT, NONCE_BYTES } from '../datagram.ts'
 import { RateLimit } from '../rate-limit.ts'
 import { RecentHashes } from './recent-hashes.ts'
-import { siphash24 } from '../siphash.ts'
+import { keyWords, siphash24 } from '../siphash.ts'
 
 /** Of the answers of a second, those that may be given at once: an answer takes 15 us, and sessions wait meanwhile. */
 const BURST_SHARE = 0.1
@@ -27,7 +27,7 @@ export class RetryBudget {
   /** Left to hellos that come again. */
   readonly #reserve: number
   readonly #random: Random
-  readonly #key = new Int32Array(4)
+  #key: readonly number[] = []
   readonly #hash = new Int32Array(2)
   #recent: RecentHashes | undefined
   #droppedMs = 0
@@ -78,8 +78,7 @@ export class RetryBudget {
   }
 
   #begin(nowMs: number): RecentHashes {
-    const bytes = this.#random(16)
-    new Uint8Array(this.#key.buffer).set(bytes)
+    this.#key = keyWords(this.#random(16))
     return new RecentHashes(nowMs)
   }
 
