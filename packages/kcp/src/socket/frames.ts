@@ -47,7 +47,7 @@ export class FrameReader {
       if (this.#length < 0) {
         const byte = bytes[at]!
         at += 1
-        this.#prefix += (byte & 0x7f) * 2 ** (7 * this.#prefixBytes)
+        this.#prefix |= (byte & 0x7f) << (7 * this.#prefixBytes)
         this.#prefixBytes += 1
         if (byte > 0x7f) {
           if (this.#prefixBytes === MAX_PREFIX_BYTES) this.#fail('malformed', 0, sink)

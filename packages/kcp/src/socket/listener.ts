@@ -76,6 +76,7 @@ export class KcpListener implements AsyncDisposable {
   readonly #allow: (address: string, port: number) => boolean
   readonly #onSession: (session: KcpSession) => void
   readonly #handshakes: Handshakes
+  /** By `conv | 0`: a number of 31 bits and a sign is found fastest. */
   readonly #conversations = new Map<number, SafeConversation>()
   #sessionCount = 0
   readonly #perAddress = new Map<string, number>()
@@ -243,7 +244,7 @@ export class KcpListener implements AsyncDisposable {
   #deliverSealed(bytes: Uint8Array, address: string, port: number): void {
     const endpoint = this.#endpoint
     const conv = readConv(bytes)
-    const conversation = this.#conversations.get(conv)
+    const conversation = this.#conversations.get(conv | 0)
     if (conversation !== undefined) {
       conversation.handle(bytes, address, port)
       return
@@ -299,7 +300,7 @@ export class KcpListener implements AsyncDisposable {
       { conv, address, port, cipher, isClient: false, window: hello.window, idleTimeoutMs },
       now,
     )
-    this.#conversations.set(conv, conversation)
+    this.#conversations.set(conv | 0, conversation)
     this.#convs.add(conv)
     this.#perAddress.set(address, fromAddress + 1)
     conversation.start(now)
@@ -315,7 +316,7 @@ export class KcpListener implements AsyncDisposable {
       const drawn = (a! | (b! << 8) | (c! << 16) | (d! << 24)) >>> 0
       const conv = drawn - (drawn % count) + index
       if (conv === 0 || conv > 0xffff_ffff) continue
-      if (!this.#conversations.has(conv) && !this.#timeWait.has(conv)) return conv
+      if (!this.#conversations.has(conv | 0) && !this.#timeWait.has(conv)) return conv
     }
   }
 
@@ -328,7 +329,7 @@ export class KcpListener implements AsyncDisposable {
   #forget(conversation: SafeConversation): void {
     const { conv } = conversation.kcp
     const now = this.#endpoint.now()
-    this.#conversations.delete(conv)
+    this.#conversations.delete(conv | 0)
     if (conversation.owner !== undefined) this.#sessionCount -= 1
     const address = conversation.firstAddress
     const left = (this.#perAddress.get(address) ?? 1) - 1

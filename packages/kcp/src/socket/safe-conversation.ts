@@ -367,6 +367,7 @@ export class SafeConversation extends Conversation {
 
   /** When a refusal that no answer has belied is believed. */
   #refusalDueMs(): number {
+    if (this.#refusedMs === Infinity) return Infinity
     return this.#refusedMs + Math.max(REFUSED_MS, REFUSED_RTOS * this.kcp.rxRto)
   }
 
