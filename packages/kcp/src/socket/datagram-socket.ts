@@ -11,7 +11,7 @@ export interface DatagramSocket {
    * @returns `false`: dropped, the system's queue is full.
    */
   send(bytes: Uint8Array, from: number, end: number, port: number, address: string): boolean
-  /** The bytes are the receiver's to keep and to change. */
+  /** The bytes are the receiver's to keep and to change. Never called while a `send` is under way. */
   onDatagram: (bytes: Uint8Array, address: string, port: number) => void
   /** Nobody listens there, the network is gone: advice, never an end. */
   onError: (error: Error) => void

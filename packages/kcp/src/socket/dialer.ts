@@ -1,5 +1,6 @@
 import { KcpError } from '../errors.ts'
 import type { DatagramCipher } from './cipher.ts'
+import { commonsOfClients } from './commons.ts'
 import type { KcpCounters } from './counters.ts'
 import {
   ACCEPT_BODY_BYTES,
@@ -21,7 +22,6 @@ import { resolveOptions, whole, type KcpSocketOptions } from './options.ts'
 import { SafeConversation, type Registry } from './safe-conversation.ts'
 import { KcpSession } from './session.ts'
 import { TimeWait } from './time-wait.ts'
-import { turnsOfClients } from './turns.ts'
 
 /** A hello is repeated after this long, each time later by half, to 2 s. */
 const FIRST_RETRY_MS = 250
@@ -65,7 +65,7 @@ export async function connect(options: KcpConnectOptions): Promise<KcpSession> {
     const why = (cause as { code?: string }).code ?? String(cause)
     throw new KcpError('KCP_CONNECT_FAILED', `${host} port ${port}: ${why}`, { cause })
   })
-  const endpoint = new Endpoint(socket, resolved, turnsOfClients(resolved.clock))
+  const endpoint = new Endpoint(socket, resolved, commonsOfClients(resolved.clock))
   if (signal?.aborted === true) {
     void socket.close()
     throw signal.reason

@@ -1,13 +1,12 @@
 import type { Clock } from '../clock.ts'
 import type { Random } from '../random.ts'
-import { SegmentPool } from '../segment-pool.ts'
+import type { SegmentPool } from '../segment-pool.ts'
+import { Commons } from './commons.ts'
 import { newCounters, type DropReason, type KcpCounters } from './counters.ts'
 import type { DatagramSocket } from './datagram-socket.ts'
 import type { ResolvedSocketOptions } from './options.ts'
-import { Turns } from './turns.ts'
+import type { Turns } from './turns.ts'
 
-const SCRATCH_BYTES = 64 * 1024
-const CONTROL_BYTES = 2048
 /** Datagrams that libuv reads of a socket before it turns to others: as many again may be waiting. */
 const READS_PER_TURN = 32
 
@@ -21,25 +20,29 @@ export class Endpoint {
   /** The socket that what goes to an address leaves by, when it is not that of the port. */
   socketFor: (address: string, port: number) => DatagramSocket | undefined = () => undefined
   readonly turns: Turns
-  readonly pool: SegmentPool = new SegmentPool()
+  readonly pool: SegmentPool
+  /** See `Commons`, also for the next. */
+  readonly scratch: Uint8Array
+  readonly control: Uint8Array
   readonly counters: KcpCounters = newCounters()
-  /** For one call at a time: what `receive` fills. */
-  readonly scratch: Uint8Array = new Uint8Array(SCRATCH_BYTES)
-  /** For one call at a time: a control datagram being made. */
-  readonly control: Uint8Array = new Uint8Array(CONTROL_BYTES)
   /** Bytes waiting to be sent in all conversations. */
   bufferedBytes = 0
   /** How long the other ends may hold acknowledgements of what is sent now. */
   ackDelayMs = 0
   #datagramsBefore = 0
 
-  /** @param turns - When they are shared with other sockets. */
-  constructor(socket: DatagramSocket, options: ResolvedSocketOptions, turns?: Turns) {
+  /** @param commons - When they are those of other sockets too. */
+  constructor(socket: DatagramSocket, options: ResolvedSocketOptions, commons?: Commons) {
     this.socket = socket
     this.options = options
     this.clock = options.clock
     this.random = options.random
-    this.turns = turns ?? new Turns(options.clock, () => this.#isBehind())
+    const { turns, pool, scratch, control } =
+      commons ?? new Commons(options.clock, () => this.#isBehind())
+    this.turns = turns
+    this.pool = pool
+    this.scratch = scratch
+    this.control = control
   }
 
   /** Whole milliseconds, as KCP counts. */

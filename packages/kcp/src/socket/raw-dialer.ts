@@ -1,4 +1,5 @@
 import { KcpError } from '../errors.ts'
+import { commonsOfClients } from './commons.ts'
 import { MAX_DATAGRAM_BYTES } from './datagram.ts'
 import { Endpoint } from './endpoint.ts'
 import { resolveOptions, type KcpSocketOptions } from './options.ts'
@@ -9,7 +10,6 @@ import {
   type RawOptions,
 } from './raw-conversation.ts'
 import { KcpSession } from './session.ts'
-import { turnsOfClients } from './turns.ts'
 
 /** Options of `connectRaw`; what only sessions with a handshake have is not among them. */
 export interface KcpRawConnectOptions
@@ -40,7 +40,7 @@ export async function connectRaw(options: KcpRawConnectOptions): Promise<KcpSess
     const why = (cause as { code?: string }).code ?? String(cause)
     throw new KcpError('KCP_CONNECT_FAILED', `${host} port ${port}: ${why}`, { cause })
   })
-  const endpoint = new Endpoint(socket, resolved, turnsOfClients(resolved.clock))
+  const endpoint = new Endpoint(socket, resolved, commonsOfClients(resolved.clock))
   const now = endpoint.now()
   const conversation = new RawConversation(
     endpoint,

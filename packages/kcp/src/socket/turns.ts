@@ -46,14 +46,3 @@ export class Turns {
     }
   }
 }
-
-const ofClients = new WeakMap<Clock, Turns>()
-
-/** Clients of one process share theirs: a thousand of them need one timer, not a thousand. */
-export function turnsOfClients(clock: Clock): Turns {
-  const known = ofClients.get(clock)
-  if (known !== undefined) return known
-  const turns = new Turns(clock)
-  ofClients.set(clock, turns)
-  return turns
-}

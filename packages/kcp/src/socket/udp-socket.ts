@@ -70,6 +70,22 @@ const openOne = async (options: DatagramSocketOptions): Promise<DatagramSocket> 
   return new UdpSocket(socket, options)
 }
 
+/** A datagram on its way to the system. */
+class Outgoing {
+  readonly #buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES)
+  /** Views of the buffer by length, so that a send makes none. */
+  readonly #views: (Buffer | undefined)[] = []
+
+  fill(bytes: Uint8Array, from: number, end: number): Buffer {
+    const length = end - from
+    this.#buffer.set(from === 0 && end === bytes.length ? bytes : bytes.subarray(from, end))
+    return (this.#views[length] ??= this.#buffer.subarray(0, length))
+  }
+}
+
+/** A send reads it before it returns, as a rule: one serves all sockets. */
+let outgoing = new Outgoing()
+
 class UdpSocket implements DatagramSocket {
   readonly address: string
   readonly port: number
@@ -79,9 +95,6 @@ class UdpSocket implements DatagramSocket {
   readonly receiveBufferBytes: number | undefined
   readonly #socket: Socket
   readonly #isConnected: boolean
-  #buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES)
-  /** Views of the buffer by length, so that a send makes none. */
-  #views: (Buffer | undefined)[] = []
   #closing: Promise<void> | undefined
 
   constructor(socket: Socket, options: DatagramSocketOptions) {
@@ -109,10 +122,7 @@ class UdpSocket implements DatagramSocket {
   send(bytes: Uint8Array, from: number, end: number, port: number, address: string): boolean {
     if (this.#closing !== undefined) return false
     const socket = this.#socket
-    const length = end - from
-    const buffer = this.#buffer
-    buffer.set(from === 0 && end === bytes.length ? bytes : bytes.subarray(from, end))
-    const view = (this.#views[length] ??= buffer.subarray(0, length))
+    const view = outgoing.fill(bytes, from, end)
     try {
       if (this.#isConnected) socket.send(view)
       else socket.send(view, port, address)
@@ -120,11 +130,10 @@ class UdpSocket implements DatagramSocket {
       this.onError(error as Error)
       return false
     }
-    // What could not go at once still reads the buffer when its time comes: it keeps this one.
     const queued = socket.getSendQueueSize()
     if (queued === 0) return true
-    this.#buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES)
-    this.#views = []
+    // What could not go at once reads the buffer when its time comes: it keeps this one.
+    outgoing = new Outgoing()
     return queued < MAX_QUEUED_BYTES
   }
 
