@@ -72,7 +72,7 @@ class LastView {
   viewOf(bytes: Uint8Array): DataView | undefined {
     if (bytes === this.#bytes) return (this.#view ??= new DataView(bytes.buffer, bytes.byteOffset))
     // What is remembered is kept alive.
-    if (bytes.length > MAX_REMEMBERED_BYTES) return undefined
+    if (bytes.buffer.byteLength > MAX_REMEMBERED_BYTES) return undefined
     this.#bytes = bytes
     this.#view = undefined
     return undefined

@@ -66,6 +66,7 @@ export class Kcp {
   #peerWnd: number
   #peerWndKnown: boolean
   #state: 0 | -1 | -2 = 0
+  #isReleased = false
   #busy = false
 
   /** @throws RangeError when an option is outside its range, or `conv` is not 1 to 2^32-1 (0 is reserved). */
@@ -238,7 +239,7 @@ export class Kcp {
    * Applies one datagram, whole or not at all.
    *
    * @param recovered - The datagram came late out of error correction: no window and no round trip is read from it.
-   * @returns 0, or -1: too short, too long or another conversation; -2: a length beyond the end; -3: unknown command;
+   * @returns 0, or -1: too short, too long, another conversation, or none any more; -2: a length beyond the end; -3: unknown command;
    *   -4: `una` acknowledges what was never sent; -5: a message that no window could hold.
    */
   input(
@@ -251,7 +252,7 @@ export class Kcp {
     this.#enter()
     if (offset < 0 || offset + length > bytes.length)
       throw new RangeError(`bytes ${offset} to ${offset + length} of ${bytes.length}`)
-    if (length < IKCP_OVERHEAD || length > MAX_DATAGRAM_BYTES) {
+    if (length < IKCP_OVERHEAD || length > MAX_DATAGRAM_BYTES || this.#isReleased) {
       this.stats.refused += 1
       return -1
     }
@@ -284,7 +285,8 @@ export class Kcp {
 
   /**
    * The time, on the caller's clock, at which `flush` is next due: `nowMs` or earlier when it is due at once,
-   * `Infinity` when only `send` or `input` can make it so.
+   * `Infinity` when only a call can make it so: `send`, `input`, `receive`, which opens a window that was full, or one
+   * that changes a window, the MTU or `nodelay`.
    */
   nextDeadline(nowMs: number): number {
     if (this.#state !== 0) return Infinity
@@ -305,22 +307,35 @@ export class Kcp {
       sender.rto.setNoDelay(nodelay)
     }
     if (interval >= 0) sender.interval = checkOption('interval', interval)
-    if (resend >= 0) sender.resend = checkOption('resend', resend)
+    if (resend >= 0) sender.setResend(checkOption('resend', resend))
     if (nc !== undefined) sender.nc = nc
   }
 
-  /** As `ikcp_wndsize`; 0 leaves a window as it is. Both ends keep what they hold when a window gets smaller. */
+  /**
+   * As `ikcp_wndsize`, but that a receive window may be smaller than 128; 0 leaves a window as it is. Both ends keep
+   * what they hold when a window gets smaller.
+   *
+   * @throws RangeError when the receive window of messages would get smaller after the peer was told of it: it may have
+   *   cut one into more fragments than would fit.
+   */
   setWindowSize(sndWnd: number, rcvWnd = 0): void {
     if (sndWnd !== 0) this.#sender.sndWnd = checkOption('sndWnd', sndWnd)
     if (rcvWnd === 0) return
-    this.#rcvWnd = checkOption('rcvWnd', rcvWnd)
+    checkOption('rcvWnd', rcvWnd)
+    if (rcvWnd < this.#rcvWnd && !this.#stream && this.stats.datagramsOut > 0)
+      throw new RangeError(`rcvWnd was told to be ${this.#rcvWnd}, and is not ${rcvWnd} any more`)
+    const wasFull = this.#rcv.queued >= this.#rcvWnd
+    this.#rcvWnd = rcvWnd
     this.#rcv.advance(rcvWnd)
+    if (wasFull && this.#rcv.queued < rcvWnd) this.#probe.tell()
   }
 
   /** Tells the receive window the peer has, as a handshake learns it: it bounds `maxMessageBytes`. */
   setPeerWindow(peerRcvWnd: number): void {
     this.#peerWnd = checkOption('peerRcvWnd', peerRcvWnd)
     this.#peerWndKnown = true
+    if (this.stats.datagramsIn === 0)
+      this.#sender.rmtWnd = Math.min(this.#sender.rmtWnd, peerRcvWnd)
   }
 
   /**
@@ -362,6 +377,7 @@ export class Kcp {
   release(): void {
     this.#enter()
     if (this.#state === 0) this.#state = -1
+    this.#isReleased = true
     this.#snd.clear()
     this.#rcv.clear()
     this.#acks.count = 0
@@ -401,6 +417,7 @@ export class Kcp {
     const sender = this.#sender
     const snd = this.#snd
     const unaBefore = snd.una
+    const wasClosed = sender.rmtWnd === 0
     let hasProgress = false
     let hasAck = false
     let maxack = 0
@@ -443,8 +460,10 @@ export class Kcp {
     }
     this.stats.datagramsIn += 1
     this.stats.bytesIn += end
+    if (wasClosed && sender.rmtWnd > 0) sender.windowOpened(now)
     if (hasAck) sender.countFastack(maxack, latestTs)
-    if (hasProgress) sender.watch.progressed(now)
+    // Who has no room now lives, and what is sent again into a closed window is no sign of a dead link.
+    if (hasProgress || sender.rmtWnd === 0) sender.watch.progressed(now)
     if (largestWnd > this.#peerWnd || (!this.#peerWndKnown && largestWnd > 0)) {
       this.#peerWnd = largestWnd
       this.#peerWndKnown = true

@@ -6,6 +6,7 @@ export class LinkWatch {
   readonly #deadLinkMs: number
   readonly #deadLink: number
   #progressMs = 0
+  /** Flushes: of one that was late all segments in flight are sent again at once. */
   #resendsInVain = 0
 
   constructor(options: KcpOptions) {
@@ -13,14 +14,15 @@ export class LinkWatch {
     this.#deadLink = options.deadLink ?? 4
   }
 
-  /** Something was acknowledged, or nothing waits for it. */
+  /** Something was acknowledged, nothing waits for it, or the peer said that it has no room now. */
   progressed(now: number): void {
     this.#progressMs = now
     this.#resendsInVain = 0
   }
 
-  resent(count: number): void {
-    this.#resendsInVain += count
+  /** A flush sent something again. */
+  resent(): void {
+    this.#resendsInVain += 1
   }
 
   /** Milliseconds until it is dead unless there is progress: `Infinity` while too little was sent again. */

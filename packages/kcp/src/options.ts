@@ -32,7 +32,7 @@ export interface KcpOptions {
    * never. @defaultValue 30000
    */
   readonly deadLinkMs?: number
-  /** Resends that must have been in vain as well before the link is dead. @defaultValue 4 */
+  /** How often something must have been sent again in vain as well before the link is dead. @defaultValue 4 */
   readonly deadLink?: number
   /** Milliseconds before a closed peer window is asked about, 1 to 120000; each wait is half longer. @defaultValue 500 */
   readonly probeInitMs?: number

@@ -37,7 +37,7 @@ export class Sender {
   /** How much longer than round trips show the peer may take to acknowledge. */
   ackDelayMs = 0
   /** The peer's free window as it last said. */
-  rmtWnd: number = IKCP_WND_RCV
+  rmtWnd: number
   /** Something in flight is due before its timeout, as it has enough later acknowledgements. */
   fastDue = false
   /** The fragment number of the newest numbered segment: above 0, a message is partly on its way. */
@@ -57,8 +57,28 @@ export class Sender {
     this.watch = new LinkWatch(options)
     this.#stats = stats
     this.sndWnd = options.sndWnd ?? 32
+    this.rmtWnd = Math.min(IKCP_WND_RCV, options.peerRcvWnd ?? IKCP_WND_RCV)
     this.#fastlimit = options.fastlimit ?? 5
     this.#rttFromMs = (options.nowMs ?? 0) | 0
+  }
+
+  /** Segments that have as many later acknowledgements already are due. */
+  setResend(resend: number): void {
+    this.resend = resend
+    if (this.buffer.inFlight > 0) this.fastDue = true
+  }
+
+  /** The peer has room again: what was sent again into its closed window, ever later, goes at once. */
+  windowOpened(now: number): void {
+    const { buffer } = this
+    const { records } = buffer
+    for (let sn = buffer.una; sn !== buffer.nxt; sn = (sn + 1) | 0) {
+      const record = buffer.at(sn)
+      if (records[record + LENGTH] === ACKED || records[record + XMIT]! < 2) continue
+      records[record + RTO] = this.rto.rxRto
+      records[record + RESENDTS] = now
+      this.#nextResend = now
+    }
   }
 
   /** How many segments may be in flight. */
@@ -83,7 +103,9 @@ export class Sender {
   /** The peer chooses the `ts` it echoes: one from before the conversation, or of a minute ago, is no round trip. */
   sampleRtt(ts: number, now: number): void {
     const rtt = serialDiff(now, ts)
-    if (rtt < 0 || rtt > IKCP_RTO_MAX || serialDiff(ts, this.#rttFromMs) < 0) return
+    // How long it has lasted may be more than a serial difference can tell.
+    const ageMs = (now - this.#rttFromMs) >>> 0
+    if (rtt < 0 || rtt > IKCP_RTO_MAX || rtt > ageMs) return
     this.rto.sample(rtt, this.interval)
   }
 
@@ -127,8 +149,8 @@ export class Sender {
     }
     const isWalkingAll = from === buffer.una
     const { records, blocks, mask } = buffer
-    const rto = this.rto.rxRto + this.ackDelayMs
-    const firstDelay = this.nodelay === 0 ? rto + (rto >> 3) : rto
+    const rto = Math.min(this.rto.rxRto + this.ackDelayMs, IKCP_RTO_MAX)
+    const firstDelay = this.nodelay === 0 ? Math.min(rto + (rto >> 3), IKCP_RTO_MAX) : rto
     let nextResend = 0
     let hasNext = false
     for (let sn = from; sn !== buffer.nxt; sn = (sn + 1) | 0) {
@@ -136,29 +158,31 @@ export class Sender {
       const length = records[record + LENGTH]!
       if (length === ACKED) continue
       const xmit = records[record + XMIT]!
-      let isDue = true
+      const isLate = xmit > 0 && serialDiff(now, records[record + RESENDTS]!) >= 0
+      const hasLaterAcks = records[record + FASTACK]! >= this.resend
+      const isDue = xmit === 0 || isLate || (hasLaterAcks && this.#isFastAllowed(xmit))
+      // It may throw, and what was not sent must not look as if it had been.
+      if (isDue) writer.reserve(length)
       if (xmit === 0) {
         records[record + RTO] = rto
         records[record + RESENDTS] = (now + firstDelay) | 0
-      } else if (serialDiff(now, records[record + RESENDTS]!) >= 0) {
+      } else if (isLate) {
         const later = this.#backOff(records[record + RTO]!, rto)
         records[record + RTO] = later
         records[record + RESENDTS] = (now + later) | 0
         timeoutResends += 1
-        if (records[record + FASTACK]! >= this.resend && this.#isFastAllowed(xmit + 1))
-          this.#fastLater = true
-      } else if (records[record + FASTACK]! >= this.resend && this.#isFastAllowed(xmit)) {
+        if (hasLaterAcks && this.#isFastAllowed(xmit + 1)) this.#fastLater = true
+      } else if (isDue) {
         records[record + FASTACK] = 0
         records[record + RESENDTS] = (now + records[record + RTO]!) | 0
         fastResends += 1
-      } else isDue = false
+      }
       const resendts = records[record + RESENDTS]!
       if (!hasNext || serialDiff(nextResend, resendts) > 0) {
         hasNext = true
         nextResend = resendts
       }
       if (!isDue) continue
-      writer.reserve(length)
       records[record + XMIT] = xmit + 1
       records[record + TS] = now
       const head = IKCP_CMD_PUSH | (records[record + FRG]! << 8) | (wnd << 16)
@@ -189,7 +213,7 @@ export class Sender {
   #settle(fastResends: number, timeoutResends: number, mss: number): void {
     const { congestion } = this
     const priorCwnd = congestion.cwnd
-    this.watch.resent(fastResends + timeoutResends)
+    if (fastResends + timeoutResends > 0) this.watch.resent()
     if (fastResends > 0) congestion.fastResent(this.buffer.inFlight, this.resend, mss)
     if (timeoutResends > 0) congestion.timedOut(priorCwnd, mss)
     congestion.settle(mss)

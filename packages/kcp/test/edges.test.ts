@@ -1,7 +1,7 @@
 // The known bugs and edges of KCP implementations, one test each.
 import { describe, expect, test } from 'vitest'
 import { Kcp } from '../src/index.ts'
-import { ACK, CONV, End, PUSH, STARTS, WASK, deliver, encode } from './support/wire.ts'
+import { ACK, CONV, End, PUSH, STARTS, WASK, decode, deliver, encode } from './support/wire.ts'
 
 const FAST = { nodelay: 1, interval: 10, resend: 2, nc: true } as const
 const KILOBYTE = new Uint8Array(1000)
@@ -125,6 +125,45 @@ describe.each(STARTS)('with numbers that begin near $where', (start) => {
     sender.wait(10)
     sender.input({ cmd: ACK, sn: 0, ts: 60_000, una: 1 })
     expect(sender.kcp.waitSnd).toBe(0)
+  })
+
+  test('6: however much was in flight while it slept', () => {
+    const sender = new End(start, FAST)
+    for (let index = 0; index < 20; index += 1) sender.send(`${index}`)
+    sender.flush()
+    sender.wait(60_000)
+    expect(sender.flush()).toHaveLength(20)
+    expect(sender.kcp.state).toBe(0)
+    sender.wait(10)
+    sender.input({ cmd: ACK, sn: 19, ts: 60_000, una: 20 })
+    expect(sender.kcp.waitSnd).toBe(0)
+  })
+
+  test('6: a peer that answers that it has no room is alive, for as long as it says so', () => {
+    const sender = new End(start, { ...FAST, deadLinkMs: 1000, deadLink: 4 })
+    const receiver = new End(start, { rcvWnd: 4 })
+    for (let index = 0; index < 20; index += 1) sender.send(`${index}`)
+    const got: string[] = []
+    for (let turn = 0; turn < 2000; turn += 1) {
+      sender.wait(10)
+      receiver.wait(10)
+      sender.kcp.flush(sender.nowMs)
+      deliver(sender, receiver)
+      // It takes nothing for ten seconds.
+      if (turn > 1000) got.push(...receiver.receiveAll())
+      receiver.kcp.flush(receiver.nowMs)
+      deliver(receiver, sender)
+    }
+    expect(sender.kcp.state).toBe(0)
+    expect(got).toEqual(Array.from({ length: 20 }, (_, index) => `${index}`))
+  })
+
+  test('6: a window that a handshake told is not overrun before the first datagram comes', () => {
+    for (const told of [4, 300]) {
+      const sender = new End(start, { ...FAST, sndWnd: 256, peerRcvWnd: told })
+      for (let index = 0; index < 200; index += 1) sender.send(`${index}`)
+      expect(sender.flush()).toHaveLength(Math.min(told, 128))
+    }
   })
 
   test('7: later acknowledgements of a burst sent in one tick count for the segment missing among them', () => {
@@ -271,7 +310,15 @@ describe.each(STARTS)('with numbers that begin near $where', (start) => {
     expect(receiver.input({ ts: 3, payload: Buffer.from('early') })).toBe(0)
     expect(receiver.receive()).toBe('early')
     expect(receiver.flush()).toMatchObject([{ cmd: ACK, sn: 0, ts: 3, una: 1 }])
-    expect(receiver.kcp.rxSrtt).toBe(0)
+
+    const sender = new End(start, FAST)
+    sender.wait(5000)
+    sender.input({ payload: Buffer.from('early') })
+    sender.send('one')
+    sender.flush()
+    sender.wait(37)
+    sender.input({ cmd: ACK, sn: 0, ts: 5000, una: 1 })
+    expect(sender.kcp.rxSrtt).toBe(37)
   })
 
   test('13: a round trip is measured to the moment of input, not to the last flush', () => {
@@ -306,6 +353,29 @@ describe.each(STARTS)('with numbers that begin near $where', (start) => {
     ])
     kcp.flush(start.ms + 200)
     expect(seen).toHaveLength(7)
+  })
+
+  test('14: what is to go again, and has not been on the wire, is due at once when output() threw', () => {
+    let isBroken = false
+    const seen: number[] = []
+    const kcp = new Kcp(
+      CONV,
+      (buffer, offset) => {
+        if (isBroken) throw new Error('no route')
+        seen.push((decode(buffer.subarray(offset, offset + 124))[0]!.sn - start.sn) >>> 0)
+      },
+      { ...FAST, mtu: 124, nowMs: start.ms, initialSn: start.sn },
+    )
+    for (let index = 0; index < 4; index += 1) kcp.send(KILOBYTE.subarray(0, 100))
+    kcp.flush(start.ms)
+    isBroken = true
+    expect(() => kcp.flush(start.ms + 200)).toThrow('no route')
+    isBroken = false
+    kcp.flush(start.ms + 200)
+    // As sent, the first of the four counts: it was lost on the way out, and goes after its timeout.
+    expect(seen).toEqual([0, 1, 2, 3, 1, 2, 3])
+    kcp.flush(start.ms + 500)
+    expect(seen.slice(7)).toEqual([0, 1, 2, 3])
   })
 
   test('15: acknowledgements that wait are bounded, whatever arrives between two flushes', () => {

@@ -174,10 +174,50 @@ describe.each(STARTS)('with numbers that begin near $where', (start) => {
     const sender = new End(start, { ...FAST, sndWnd: 2 })
     for (let index = 0; index < 6; index += 1) sender.send(`${index}`)
     expect(sender.flush()).toHaveLength(2)
-    sender.kcp.setWindowSize(5, 4)
+    sender.kcp.setWindowSize(5)
     expect(sender.kcp.nextDeadline(sender.nowMs)).toBe(sender.nowMs)
     expect(sender.flush()).toHaveLength(3)
-    expect([sender.kcp.sndWnd, sender.kcp.rcvWnd]).toEqual([5, 4])
+
+    const receiver = new End(start, { rcvWnd: 2 })
+    for (let sn = 0; sn < 3; sn += 1) receiver.input({ sn, payload: Buffer.from(`${sn}`) })
+    expect(receiver.flush().at(-1)).toMatchObject({ una: 2, wnd: 0 })
+    receiver.kcp.setWindowSize(0, 5)
+    expect(receiver.kcp.nextDeadline(receiver.nowMs), 'the peer waits for it').toBe(receiver.nowMs)
+    expect(receiver.flush()).toMatchObject([{ cmd: WINS, una: 3, wnd: 2 }])
+    expect([sender.kcp.sndWnd, receiver.kcp.rcvWnd]).toEqual([5, 5])
+  })
+
+  test('a receive window that was told gets smaller for a stream, not for messages cut to fit it', () => {
+    const messages = new End(start, { rcvWnd: 8 })
+    messages.kcp.setWindowSize(0, 4)
+    messages.input({ frg: 3, payload: Buffer.from('0') })
+    messages.flush()
+    expect(() => messages.kcp.setWindowSize(0, 3)).toThrow(RangeError)
+    expect(messages.kcp.rcvWnd).toBe(4)
+    for (let sn = 1; sn < 4; sn += 1)
+      messages.input({ sn, frg: 3 - sn, payload: Buffer.from(`${sn}`) })
+    expect(messages.receiveAll()).toEqual(['0123'])
+
+    const stream = new End(start, { rcvWnd: 8, stream: true })
+    for (let sn = 0; sn < 4; sn += 1) stream.input({ sn, payload: Buffer.from(`${sn}`) })
+    stream.flush()
+    stream.kcp.setWindowSize(0, 2)
+    stream.input({ sn: 4, payload: Buffer.from('4') })
+    expect(stream.flush().at(-1)).toMatchObject({ una: 4, wnd: 0 })
+    expect(stream.receive()).toBe('0')
+    expect(stream.receiveAll().join('')).toBe('1234')
+    expect(stream.flush().at(-1)).toMatchObject({ cmd: WINS, una: 5, wnd: 2 })
+  })
+
+  test('what comes once it was released is refused, and takes no memory', () => {
+    const pool = new SegmentPool()
+    const receiver = new End(start, { pool })
+    receiver.input({ payload: Buffer.from('one') })
+    receiver.kcp.release()
+    const { freeBytes } = pool
+    expect(receiver.input({ sn: 1, payload: Buffer.from('two') })).toBe(-1)
+    expect([receiver.kcp.waitRcvBytes, pool.freeBytes]).toEqual([0, freeBytes])
+    expect(receiver.kcp.stats.refused).toBe(1)
   })
 
   test('counts what it did', () => {

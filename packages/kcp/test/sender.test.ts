@@ -29,6 +29,49 @@ describe.each(STARTS)('with numbers that begin near $where', (start) => {
     expect(longest).toBeLessThanOrEqual(60_000)
   })
 
+  test('also the first timeout is a minute at most, whatever the round trip', () => {
+    const sender = new End(start, { nodelay: 0, interval: 10, nc: true, deadLinkMs: 0 })
+    for (let sn = 0; sn < 40; sn += 1) {
+      sender.send('x')
+      const ts = sender.nowMs - start.ms
+      sender.flush()
+      sender.wait(59_000)
+      sender.input({ cmd: ACK, sn, ts, una: sn + 1 })
+    }
+    sender.send('x')
+    sender.flush()
+    expect(sender.kcp.nextDeadline(sender.nowMs) - sender.nowMs).toBe(60_000)
+  })
+
+  test('a conversation of any age measures round trips', () => {
+    for (const ageMs of [2 ** 31 - 50, 2 ** 31 + 50, 2 ** 32 - 50, 2 ** 32 + 1000]) {
+      const sender = new End(start, FAST)
+      sender.wait(ageMs)
+      for (let sn = 0; sn < 3; sn += 1) {
+        sender.send('x')
+        sender.flush()
+        const ts = sender.nowMs - start.ms
+        sender.wait(40)
+        sender.input({ cmd: ACK, sn, ts, una: sn + 1 })
+      }
+      expect(sender.kcp.rxSrtt, `after ${ageMs} ms`).toBe(40)
+    }
+  })
+
+  test('what has as many later acknowledgements already goes again when fewer are asked for', () => {
+    const sender = new End(start, { ...FAST, resend: 0 })
+    for (let index = 0; index < 4; index += 1) sender.send(`${index}`)
+    sender.flush()
+    sender.wait(30)
+    sender.input({ cmd: ACK, sn: 1 })
+    sender.input({ cmd: ACK, sn: 2 })
+    expect(sender.flush()).toEqual([])
+    sender.kcp.setNoDelay(-1, -1, 2)
+    expect(sender.kcp.nextDeadline(sender.nowMs)).toBe(sender.nowMs)
+    expect(sender.flush().map(({ sn }) => sn)).toEqual([0])
+    expect(sender.kcp.nextDeadline(sender.nowMs)).toBeGreaterThan(sender.nowMs)
+  })
+
   test('keeps the timeout within its bounds', () => {
     const sender = new End(start, FAST)
     const echo = (ms: number): void => {
