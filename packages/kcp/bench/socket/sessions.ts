@@ -2,7 +2,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { check, type BenchCheck, type BenchRow } from '../../../../bench.base.ts'
 import type { KcpCounters } from '../../src/index.ts'
-import { ask, heard, pause, start } from './processes.ts'
+import { ask, heard, pause, start, startLoad } from './processes.ts'
 
 const IDLE_SESSIONS = 5000
 /** Over several processes: one alone would be busier than the listener, and measure itself. */
@@ -71,13 +71,19 @@ const rowOf = (name: string, values: readonly number[], unit: string): BenchRow 
   range: [Math.min(...values), Math.max(...values)],
 })
 
-/** The server's share of a core over a while. */
-async function coreShare(server: ChildProcess, ms: number): Promise<number> {
+/** The server's share of a core over a while, and what it read. */
+async function watch(
+  server: ChildProcess,
+  ms: number,
+): Promise<{ readonly share: number; readonly datagramsIn: number }> {
   const first = await ask<Cost>(server, 'cpu')
   const began = performance.now()
   await pause(ms)
   const last = await ask<Cost>(server, 'cpu')
-  return (last.cpuUs - first.cpuUs) / 1000 / (performance.now() - began)
+  return {
+    share: (last.cpuUs - first.cpuUs) / 1000 / (performance.now() - began),
+    datagramsIn: last.counters.datagramsIn - first.counters.datagramsIn,
+  }
 }
 
 async function open(
@@ -103,7 +109,7 @@ export async function idleCases(): Promise<Cases> {
   await pause(12_000)
   const after = await ask<Cost>(server, 'cost')
   if (after.sessions !== IDLE_SESSIONS) throw new Error(`${after.sessions} sessions`)
-  const share = await coreShare(server, 15_000)
+  const { share } = await watch(server, 15_000)
   const { open: stillOpen } = await ask<Trips>(client, {})
   client.kill()
   server.kill()
@@ -125,6 +131,7 @@ export async function idleCases(): Promise<Cases> {
 
 interface BusyRound {
   readonly share: number
+  readonly read: number
   readonly sent: number
   readonly echoes: number
   readonly resends: number
@@ -139,18 +146,18 @@ interface BusyRound {
 
 export async function busyCases(): Promise<Cases> {
   const perProcess = BUSY_SESSIONS / BUSY_PROCESSES
-  const { server, client, port } = await open(perProcess)
+  const server = start('sessions-server.ts')
+  const { port } = await heard<{ port: number }>(server)
   const bare = start('echo-server.ts', ['bare'])
   const { port: barePort } = await heard<{ port: number }>(bare)
-  const others = Array.from({ length: BUSY_PROCESSES - 1 }, () =>
-    start('sessions-client.ts', [port, perProcess]),
+  const loaders = Array.from({ length: BUSY_PROCESSES }, () =>
+    startLoad('sessions-client.ts', [port, perProcess]),
   )
   const probe = start('sessions-client.ts', [port, PROBES])
   // What a round trip takes at the same time on the same machine without a listener.
   const control = start('sessions-client.ts', [barePort, PROBES, 'bare'])
-  await Promise.all([...others, probe, control].map(heard))
-  const loaders = [client, ...others]
   const clients = [...loaders, probe, control]
+  await Promise.all(clients.map(heard))
   const all = (question: object): Promise<Trips[]> =>
     Promise.all(clients.map((each) => ask<Trips>(each, question)))
   await all({ hz: BUSY_HZ })
@@ -159,7 +166,7 @@ export async function busyCases(): Promise<Cases> {
   const rounds: BusyRound[] = []
   for (let round = 0; round < BUSY_ROUNDS; round += 1) {
     const before = await all({ take: true })
-    const share = await coreShare(server, BUSY_MS)
+    const { share, datagramsIn } = await watch(server, BUSY_MS)
     const after = await all({})
     const load = after.slice(0, -2)
     const [probed, controlled] = after.slice(-2) as [Trips, Trips]
@@ -167,6 +174,7 @@ export async function busyCases(): Promise<Cases> {
       load.reduce((total, trips) => total + pick(trips), 0)
     rounds.push({
       share,
+      read: datagramsIn / sum(({ echoes }) => echoes),
       sent: sum(({ sent }) => sent) / seconds,
       echoes: sum(({ echoes }) => echoes) / seconds,
       resends: (sum(({ resends }) => resends) - sumOf(before.slice(0, -2))) / seconds,
@@ -194,6 +202,7 @@ export async function busyCases(): Promise<Cases> {
         '% of a core',
       ),
       rowOf(`${name}: CPU each`, cpuEach, 'us'),
+      rowOf(`${name}: datagrams read for each`, of('read'), ''),
       rowOf(`${name}: sent again by clients`, of('resends'), '/s'),
       rowOf(`${name}: p50 of ${PROBES} probes`, of('p50'), 'ms'),
       rowOf(`${name}: p50 of a bare echo beside it`, of('controlP50'), 'ms'),
@@ -238,9 +247,9 @@ async function flood({ name, rounds, isSealed, maxSlowdown, arrived }: Flood): P
   const elsewhere = start('echo-server.ts', ['drop'])
   const { port: portElsewhere } = await heard<{ port: number }>(elsewhere)
   const floods = {
-    here: start('flood-client.ts', [port, FLOOD_PER_SECOND]),
+    here: startLoad('flood-client.ts', [port, FLOOD_PER_SECOND]),
     // The same work for the machine, but not for the listener.
-    elsewhere: start('flood-client.ts', [portElsewhere, FLOOD_PER_SECOND]),
+    elsewhere: startLoad('flood-client.ts', [portElsewhere, FLOOD_PER_SECOND]),
   }
   await Promise.all(Object.values(floods).map(heard))
   if (isSealed) await Promise.all(Object.values(floods).map((each) => ask(each, { convs })))

@@ -43,6 +43,7 @@ class Share implements DatagramSocket {
 class SharedSocket {
   readonly socket: DatagramSocket
   readonly byNonce = new Map<string, Share>()
+  /** By `conv | 0`, as in the listener. */
   readonly byConv = new Map<number, Share>()
 
   constructor(socket: DatagramSocket) {
@@ -52,10 +53,10 @@ class SharedSocket {
   }
 
   #find(bytes: Uint8Array): Share | undefined {
-    if (bytes[0]! >= KIND.kcp) return this.byConv.get(readConv(bytes))
+    if (bytes[0]! >= KIND.kcp) return this.byConv.get(readConv(bytes) | 0)
     const share = this.byNonce.get(nonceOf(bytes, NONCE_AT_ANSWER))
     if (share !== undefined && bytes[0] === KIND.accept) {
-      share.conv = readU32(bytes, CONV_AT_ACCEPT)
+      share.conv = readU32(bytes, CONV_AT_ACCEPT) | 0
       this.byConv.set(share.conv, share)
     }
     return share
