@@ -7,6 +7,7 @@ import {
   IKCP_CMD_WASK,
   IKCP_CMD_WINS,
   IKCP_OVERHEAD,
+  IKCP_PROBE_LIMIT,
   IKCP_WND_RCV,
   MAX_DATAGRAM_BYTES,
   MAX_FRAGMENTS,
@@ -84,7 +85,8 @@ export class Kcp {
     this.#sender = new Sender(this.#pool, options, this.#mss, this.stats)
     this.#snd = this.#sender.buffer
     this.#rcv = new ReceiveBuffer(this.#pool, (options.initialSn ?? 0) | 0)
-    this.#probe = new WindowProbe(options.probeInitMs ?? 500)
+    const { probeInitMs = 500, probeLimitMs = IKCP_PROBE_LIMIT } = options
+    this.#probe = new WindowProbe(probeInitMs, probeLimitMs)
     this.#stream = options.stream ?? false
     this.#rcvWnd = options.rcvWnd ?? IKCP_WND_RCV
     this.#peerWnd = options.peerRcvWnd ?? IKCP_WND_RCV

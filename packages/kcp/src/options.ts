@@ -36,6 +36,8 @@ export interface KcpOptions {
   readonly deadLink?: number
   /** Milliseconds before a closed peer window is asked about, 1 to 120000; each wait is half longer. @defaultValue 500 */
   readonly probeInitMs?: number
+  /** Milliseconds, 1 to 120000, that these waits grow to at most. @defaultValue 120000 */
+  readonly probeLimitMs?: number
   /** `true` acknowledges every segment as the C original does, even where `una` says it already. @defaultValue false */
   readonly ackAll?: boolean
   /** `true` keeps the first of acknowledgements with one `ts` as the C original does, so that those of a burst sent in one tick do not count for a segment missing among them. @defaultValue false */
@@ -68,6 +70,7 @@ const RANGES: Readonly<Partial<Record<NumberOption, readonly [lowest: number, hi
     deadLinkMs: [0, 2 ** 30],
     deadLink: [0, 2 ** 30],
     probeInitMs: [1, 120_000],
+    probeLimitMs: [1, 120_000],
     initialSn: [0, 2 ** 32 - 1],
     headroomBytes: [0, 65_536],
     tailroomBytes: [0, 65_536],

@@ -1,4 +1,4 @@
-import { IKCP_ASK_SEND, IKCP_ASK_TELL, IKCP_PROBE_LIMIT } from './constants.ts'
+import { IKCP_ASK_SEND, IKCP_ASK_TELL } from './constants.ts'
 import { serialDiff } from './serial.ts'
 
 /** What there is to ask and to tell about windows. */
@@ -6,12 +6,14 @@ export class WindowProbe {
   /** `IKCP_ASK_SEND`: to ask; `IKCP_ASK_TELL`: to tell. */
   pending = 0
   readonly #initMs: number
+  readonly #limitMs: number
   /** 0 while the peer's window is open. */
   #waitMs = 0
   #dueMs = 0
 
-  constructor(initMs: number) {
-    this.#initMs = initMs
+  constructor(initMs: number, limitMs: number) {
+    this.#initMs = Math.min(initMs, limitMs)
+    this.#limitMs = limitMs
   }
 
   tell(): void {
@@ -25,7 +27,7 @@ export class WindowProbe {
       this.#waitMs = this.#initMs
       this.#dueMs = (now + this.#waitMs) | 0
     } else if (serialDiff(now, this.#dueMs) >= 0) {
-      this.#waitMs = Math.min(this.#waitMs + (this.#waitMs >> 1), IKCP_PROBE_LIMIT)
+      this.#waitMs = Math.min(this.#waitMs + (this.#waitMs >> 1), this.#limitMs)
       this.#dueMs = (now + this.#waitMs) | 0
       this.pending |= IKCP_ASK_SEND
     }

@@ -75,6 +75,10 @@ export abstract class Conversation extends WheelEntry implements FrameSink {
   /** Until somebody is there to read. */
   #isPaused = true
   #hasUnread = false
+  /** How the other end has closed, while what it sent before is still to be read. */
+  #closedThere: KcpCloseInfo | undefined
+  /** Until when somebody must have read some of that. */
+  #readByMs = Infinity
   /** Until when a closing conversation may go on delivering. */
   protected closeByMs: number = Infinity
   protected closing: KcpCloseInfo | undefined
@@ -90,6 +94,7 @@ export abstract class Conversation extends WheelEntry implements FrameSink {
     super()
     const { options } = endpoint
     this.endpoint = endpoint
+    endpoint.conversations += 1
     this.address = peer.address
     this.port = peer.port
     this.framing = framing
@@ -120,18 +125,13 @@ export abstract class Conversation extends WheelEntry implements FrameSink {
     return this.kcp.stats
   }
 
-  get isPaused(): boolean {
-    return this.#isPaused
-  }
-
   /** Copies the message. `false`: wait for `onDrain`, or it is over. */
   send(message: Uint8Array): boolean {
     if (this.state !== 'open') return false
     const { length } = message
     const buffered = this.bufferedBytes + length
     const { endpoint } = this
-    const total = endpoint.bufferedBytes + length
-    if (buffered > this.maxBufferedBytes || total > endpoint.options.maxTotalBufferedBytes) {
+    if (buffered > this.maxBufferedBytes || endpoint.isTooMuch(buffered, length)) {
       const reason = `${buffered} bytes wait for ${this.address} ${this.port}`
       this.destroy(KCP_CLOSE.slowReader, reason, new KcpError('KCP_SLOW_READER', reason))
       return false
@@ -161,6 +161,8 @@ export abstract class Conversation extends WheelEntry implements FrameSink {
 
   /** Delivers what was sent, tells the other end, and ends. */
   close(code: number, reason: string): void {
+    // Who closes wants no more of what came before the other end did.
+    if (this.#closedThere !== undefined) this.finish(this.#closedThere)
     if (this.state !== 'open') return
     this.state = 'closing'
     this.closing = { code, reason, by: 'local' }
@@ -192,32 +194,53 @@ export abstract class Conversation extends WheelEntry implements FrameSink {
   /** For the endpoint: sends what is due, hands out what has come, and plans what is next. */
   flush(nowMs: number): void {
     if (this.state === 'closed') return
-    if (this.#hasUnread) this.read()
+    try {
+      if (this.#hasUnread) this.read()
+    } finally {
+      // Also when a listener throws.
+      if (this.#closedThere !== undefined) this.#finishWhenRead(nowMs)
+      else if (!this.isOver()) this.#send(nowMs)
+    }
+  }
+
+  #send(nowMs: number): void {
     this.#feedBacklog()
     // Who is busy answers late: to send again before that would make it busier.
     this.kcp.ackDelayMs = this.kcp.holdsAcks ? this.maxAckDelayMs : this.endpoint.ackDelayMs
     this.kcp.flush(nowMs)
     this.#lastFlushMs = nowMs
     this.#count()
-    this.#tellDrained()
-    if (!this.isOver()) this.onFlushed(nowMs)
-    // The owner may have ended it in one of these calls.
-    if (this.isOver()) return
-    if (this.kcp.state === 0) this.plan(nowMs)
-    else this.#giveUp()
+    try {
+      this.#tellDrained()
+      if (!this.isOver()) this.onFlushed(nowMs)
+    } finally {
+      // The owner may have ended it in one of these calls.
+      if (!this.isOver()) {
+        if (this.kcp.state === 0) this.plan(nowMs)
+        else this.#giveUp()
+      }
+    }
   }
 
   override onDue(nowMs: number): void {
     if (this.isOver()) return
+    if (this.#closedThere !== undefined) {
+      this.#giveUpUnread(nowMs)
+      return
+    }
     this.onTick(nowMs)
     if (this.isOver() || this.isDirty) return
     if (this.kcpDueMs(nowMs) <= nowMs) this.flush(nowMs)
     else this.plan(nowMs)
   }
 
-  onFrame(bytes: Uint8Array): boolean {
-    if (this.state === 'open') this.owner?.onMessage(bytes)
-    return this.state !== 'closed'
+  /** The owner takes more messages. */
+  get isReading(): boolean {
+    return !this.#isPaused && this.state !== 'closed'
+  }
+
+  onFrame(bytes: Uint8Array): void {
+    if (this.state === 'open' || this.#closedThere !== undefined) this.owner?.onMessage(bytes)
   }
 
   onBadFrame(problem: 'tooLarge' | 'malformed', length: number): void {
@@ -242,12 +265,14 @@ export abstract class Conversation extends WheelEntry implements FrameSink {
     kcp.isCongested = isUnhurried
     const { segmentsIn } = kcp.stats
     const result = kcp.input(bytes, from, length, nowMs)
-    if (result < 0) return result
+    if (result < 0) {
+      if (kcp.state !== 0) this.#giveUp()
+      return result
+    }
     const isToAcknowledge = kcp.stats.segmentsIn !== segmentsIn
     this.read()
-    if (this.isOver() || this.isDirty) return result
+    if (this.isOver() || this.#resetForMemory() || this.isDirty) return result
     if (this.#isQuiet(nowMs)) {
-      this.#count()
       this.#tellDrained()
       return result
     }
@@ -257,30 +282,41 @@ export abstract class Conversation extends WheelEntry implements FrameSink {
     return result
   }
 
-  /** Hands the owner what has come, unless it is paused. */
+  /** Hands the owner what has come, as long as it is reading. */
   protected read(): void {
-    const { kcp } = this
-    const { scratch } = this.endpoint
-    if (this.#isPaused) {
-      this.#hasUnread = true
-      return
+    this.#hasUnread = true
+    try {
+      this.#hasUnread = !this.#readAll()
+    } finally {
+      // A listener that throws keeps nobody from the messages behind that one.
+      if (this.#hasUnread && this.isReading) this.endpoint.turns.flushSoon(this)
     }
-    this.#hasUnread = false
-    for (let size = kcp.peekSize(); size >= 0; size = kcp.peekSize()) {
+  }
+
+  /** Whether that was all. */
+  #readAll(): boolean {
+    const { kcp } = this
+    const frames = this.#frames
+    const { scratch } = this.endpoint
+    if (frames !== undefined && frames.restBytes > 0) frames.pushRest(this)
+    while (this.isReading) {
+      const size = kcp.peekSize()
+      if (size < 0) return true
       if (this.framing === 'messages' && size > this.maxMessageBytes) {
         this.#refuseLarge(size)
-        return
+        return true
       }
       const target = size <= scratch.length ? scratch : new Uint8Array(size)
       const length = kcp.receive(target)
-      if (this.#frames !== undefined) this.#frames.push(target, 0, length, this)
-      else if (!this.onFrame(target.subarray(0, length))) return
-      if (this.state === 'closed') return
-      if (this.#isPaused) {
-        this.#hasUnread = true
-        return
-      }
+      if (frames === undefined) this.onFrame(target.subarray(0, length))
+      else frames.push(target, 0, length, this)
     }
+    return !this.hasUnread
+  }
+
+  /** Messages that have come wait for the owner. */
+  protected get hasUnread(): boolean {
+    return this.kcp.peekSize() >= 0 || (this.#frames?.restBytes ?? 0) > 0
   }
 
   /** Everything has been sent and acknowledged. */
@@ -298,8 +334,21 @@ export abstract class Conversation extends WheelEntry implements FrameSink {
     return due
   }
 
+  /** Nothing of the other end is missing, and nothing is sent to it any more: it ends once all is read. */
+  protected closedThere(info: KcpCloseInfo, nowMs: number): void {
+    this.state = 'closing'
+    this.#closedThere = info
+    this.endpoint.turns.wheel.delete(this)
+    this.#finishWhenRead(nowMs)
+  }
+
+  protected get isClosedThere(): boolean {
+    return this.#closedThere !== undefined
+  }
+
   /** Sets the time of the next look. An earlier one that is set already stays: it looks again. */
   protected plan(nowMs: number): void {
+    if (this.isClosedThere) return
     const due = Math.min(this.kcpDueMs(nowMs), this.nextDueMs(nowMs))
     if (this.slot < 0 || due < this.dueMs) this.endpoint.turns.wheel.set(this, due)
   }
@@ -314,6 +363,7 @@ export abstract class Conversation extends WheelEntry implements FrameSink {
     this.#backlog = undefined
     endpoint.bufferedBytes -= this.#countedBytes
     this.#countedBytes = 0
+    endpoint.conversations -= 1
     endpoint.counters.closed += 1
     this.leave()
     this.owner?.onClosed(info)
@@ -338,6 +388,15 @@ export abstract class Conversation extends WheelEntry implements FrameSink {
     return this.kcp.state === 0 && this.kcp.nextDeadline(nowMs) > nowMs
   }
 
+  /** What has come and is not read has a bound for all sessions too. */
+  #resetForMemory(): boolean {
+    this.#count()
+    if (!this.endpoint.isTooMuch(this.#countedBytes)) return false
+    const reason = `${this.#countedBytes} bytes of ${this.address} ${this.port} wait, too many with those of others`
+    this.destroy(KCP_CLOSE.slowReader, reason, new KcpError('KCP_SLOW_READER', reason))
+    return true
+  }
+
   #refuseLarge(length: number): void {
     const reason = `a message of ${length} bytes, ${this.maxMessageBytes} are accepted`
     if (this.state !== 'open') return
@@ -350,6 +409,34 @@ export abstract class Conversation extends WheelEntry implements FrameSink {
     }
     this.closeByMs = this.endpoint.now() + this.endpoint.options.closeTimeoutMs
     this.endpoint.turns.flushSoon(this)
+  }
+
+  /** A close whose time is up, when the other end has not acknowledged all that was sent before it. */
+  protected undelivered(closing: KcpCloseInfo): KcpCloseInfo {
+    if (closing.error !== undefined) return closing
+    const reason = `not all was delivered within ${this.endpoint.options.closeTimeoutMs} ms`
+    const error = new KcpError('KCP_TIMEOUT', reason)
+    return { code: KCP_CLOSE.lost, reason, by: 'network', error }
+  }
+
+  #finishWhenRead(nowMs: number): void {
+    if (this.isOver()) return
+    if (!this.hasUnread) {
+      this.finish(this.#closedThere!)
+      return
+    }
+    this.#readByMs = nowMs + this.endpoint.options.idleTimeoutMs
+    this.endpoint.turns.wheel.set(this, this.#readByMs)
+  }
+
+  #giveUpUnread(nowMs: number): void {
+    if (nowMs < this.#readByMs) {
+      this.endpoint.turns.wheel.set(this, this.#readByMs)
+      return
+    }
+    const reason = 'the other end has closed, and nobody read what it had sent'
+    const error = new KcpError('KCP_SLOW_READER', reason)
+    this.finish({ code: KCP_CLOSE.slowReader, reason, by: 'local', error })
   }
 
   #giveUp(): void {
@@ -401,9 +488,9 @@ export abstract class Conversation extends WheelEntry implements FrameSink {
     return at - from
   }
 
-  /** Keeps the endpoint's sum of what waits. */
+  /** Keeps the endpoint's sum of what waits, to be sent and to be read. */
   #count(): void {
-    const bytes = this.bufferedBytes
+    const bytes = this.bufferedBytes + this.kcp.waitRcvBytes + (this.#frames?.heldBytes ?? 0)
     this.endpoint.bufferedBytes += bytes - this.#countedBytes
     this.#countedBytes = bytes
   }

@@ -1,5 +1,6 @@
 import { Duplex } from 'node:stream'
 import { KcpError } from '../errors.ts'
+import type { KcpCloseInfo } from './conversation.ts'
 import type { KcpSession } from './session.ts'
 
 /** A write is cut into messages of this size, so that no reader's limit is passed. */
@@ -7,44 +8,50 @@ const CHUNK_BYTES = 16 * 1024
 
 /** A session as a stream of bytes. */
 export function duplexOf(session: KcpSession): Duplex {
-  let afterDrain: (() => void) | undefined
+  /** A write that waits until there is room. */
+  let waiting: { readonly goOn: () => void; readonly fail: (error: KcpError) => void } | undefined
   const duplex = new Duplex({
     allowHalfOpen: false,
     read: () => session.resume(),
     write(chunk: Uint8Array, _encoding, done) {
-      if (!session.isOpen) {
-        done(new KcpError('KCP_CLOSED', 'the session is closed'))
-        return
+      let at = 0
+      const settle = (error?: KcpError): void => {
+        waiting = undefined
+        done(error)
       }
-      let hasRoom = true
-      for (let at = 0; at < chunk.length && session.isOpen; at += CHUNK_BYTES)
-        hasRoom = session.send(chunk.subarray(at, at + CHUNK_BYTES))
-      if (hasRoom || !session.isOpen) done()
-      else afterDrain = () => done()
+      const goOn = (): void => {
+        while (at < chunk.length && session.isOpen) {
+          const part = chunk.subarray(at, at + CHUNK_BYTES)
+          at += part.length
+          if (!session.send(part) && session.isOpen) return
+        }
+        settle(session.isOpen ? undefined : endOf(session))
+      }
+      waiting = { goOn, fail: settle }
+      goOn()
     },
     final(done) {
-      session.on('close', () => done())
-      if (session.isOpen) void session.close()
-      else done()
+      void session.close().then(() => done(session.closeInfo?.error))
     },
     destroy(error, done) {
-      if (error !== null) session.destroy()
-      else void session.close()
+      if (error === null) void session.close()
+      else session.destroy()
       done(error)
     },
   })
-  session.on('drain', () => {
-    const next = afterDrain
-    afterDrain = undefined
-    next?.()
-  })
-  session.on('close', ({ error }) => {
-    afterDrain = undefined
-    if (error !== undefined && error.code !== 'KCP_CLOSED') duplex.destroy(error)
+  const end = ({ error }: KcpCloseInfo): void => {
+    if (error !== undefined) duplex.destroy(error)
     else duplex.push(null)
-  })
+    waiting?.fail(endOf(session))
+  }
+  session.on('drain', () => waiting?.goOn())
+  session.on('close', end)
   session.on('message', (bytes) => {
     if (!duplex.push(bytes)) session.pause()
   })
+  if (session.closeInfo !== undefined) end(session.closeInfo)
   return duplex
 }
+
+const endOf = ({ closeInfo }: KcpSession): KcpError =>
+  closeInfo?.error ?? new KcpError('KCP_CLOSED', 'the session is closed')

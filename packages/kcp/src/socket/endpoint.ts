@@ -25,8 +25,10 @@ export class Endpoint {
   readonly scratch: Uint8Array
   readonly control: Uint8Array
   readonly counters: KcpCounters = newCounters()
-  /** Bytes waiting to be sent in all conversations. */
+  /** Bytes waiting in all conversations, to be sent and to be read. */
   bufferedBytes = 0
+  /** Conversations that have not ended. */
+  conversations = 0
   /** How long the other ends may hold acknowledgements of what is sent now. */
   ackDelayMs = 0
   #datagramsBefore = 0
@@ -48,6 +50,15 @@ export class Endpoint {
   /** Whole milliseconds, as KCP counts. */
   now(): number {
     return Math.floor(this.clock.now())
+  }
+
+  /**
+   * Whether a conversation in which `ownBytes` wait must end, as too much does in all. Those that hold no more than
+   * their share are left alone: a few that are greedy cost nobody else the session.
+   */
+  isTooMuch(ownBytes: number, moreBytes = 0): boolean {
+    const most = this.options.maxTotalBufferedBytes
+    return this.bufferedBytes + moreBytes > most && ownBytes > most / this.conversations
   }
 
   drop(reason: DropReason): void {

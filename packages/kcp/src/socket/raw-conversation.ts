@@ -98,7 +98,9 @@ export class RawConversation extends Conversation {
 
   protected onFlushed(nowMs: number): void {
     const { closing } = this
-    if (closing !== undefined && (this.isDelivered || nowMs >= this.closeByMs)) this.finish(closing)
+    if (closing === undefined) return
+    if (this.isDelivered) this.finish(closing)
+    else if (nowMs >= this.closeByMs) this.finish(this.undelivered(closing))
   }
 
   protected onTick(nowMs: number): void {

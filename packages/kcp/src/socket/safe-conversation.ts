@@ -23,14 +23,16 @@ import { ReplayWindow } from './replay-window.ts'
 
 /** A client repeats its first datagram until the listener answers. */
 const CONFIRM_MS = 200
-/** A ping without an answer is repeated after this long. */
+/** A ping without an answer is repeated after this long at most; sooner when the session would not live through two of them. */
 const REPING_MS = 2000
+const REPINGS = 4
 /** When the other end, after it was heard, says nothing for so long, a client looks whether the path still works. */
 const HUSH_MS = 1500
 /** When the system says that nobody listens there, a client asks so often, and believes it after so long without an answer. */
 const REFUSED_PING_MS = 100
 const REFUSED_MS = 500
 const REFUSED_RTOS = 4
+const REFUSED_TRIPS = 2
 /** A session of a client that never says anything after ACCEPT ends. */
 const EMBRYO_MS = 5000
 const CLOSE_RETRY_MS = 100
@@ -38,6 +40,9 @@ const CLOSE_TRIES = 6
 const RESET_COPIES = 3
 /** Counters are 48 bits; a session that comes near ends. */
 const LAST_COUNTER = 2 ** 48 - 1024
+/** Who was told that a window is closed asks at least so often whether it still is. */
+const PROBE_LIMIT_MS = 2000
+const MAX_DEAD_LINK_MS = 2 ** 30
 
 /** The books a conversation is on. */
 export interface Registry {
@@ -48,6 +53,8 @@ export interface Registry {
   onHeard?(conversation: SafeConversation): void
   /** It leaves this address for another. */
   onMoving?(address: string, port: number): void
+  /** A client's: it asks again, as what it asked before was not answered. */
+  onUnanswered?(conversation: SafeConversation): void
 }
 
 export interface SafeConversationInit {
@@ -80,6 +87,10 @@ export class SafeConversation extends Conversation {
   #isEstablished = false
   #pingMs = -Infinity
   #pings = 0
+  /** Of the first that is not answered; -1 when there is none. */
+  #firstPingMs = -1
+  /** How long a ping and its answer took, or those that were lost before them as well. */
+  #pingTripMs = 0
   #refusedMs = Infinity
   #path: PathChallenge | undefined
   #prober: MtuProber | undefined
@@ -107,7 +118,8 @@ export class SafeConversation extends Conversation {
         tailroomBytes: cipher.overheadBytes,
         peerRcvWnd: Math.min(window, 32_767),
         // Being heard is what counts; this one ends a session whose other end answers, but acknowledges nothing.
-        deadLinkMs: Math.max(30_000, idleTimeoutMs),
+        deadLinkMs: Math.min(Math.max(30_000, idleTimeoutMs), MAX_DEAD_LINK_MS),
+        probeLimitMs: PROBE_LIMIT_MS,
       },
       nowMs,
     )
@@ -148,7 +160,7 @@ export class SafeConversation extends Conversation {
 
   destroy(code: number, reason: string, error: KcpError): void {
     if (this.isOver()) return
-    this.#reset()
+    if (!this.isClosedThere) this.#reset()
     this.finish({ code, reason, by: 'local', error })
   }
 
@@ -307,7 +319,7 @@ export class SafeConversation extends Conversation {
         return true
       case KIND.close:
         if (length < 3) return false
-        this.#takeClose(bytes, start, Math.min(end, start + 3 + MAX_REASON_BYTES))
+        this.#takeClose(bytes, start, Math.min(end, start + 3 + MAX_REASON_BYTES), nowMs)
         return true
       case KIND.closed:
         if (this.closing !== undefined && this.#closeTries > 0) this.finish(this.closing)
@@ -360,7 +372,8 @@ export class SafeConversation extends Conversation {
     if (!this.#isEstablished) return this.#pingMs + CONFIRM_MS * Math.min(this.#pings, 5)
     if (this.#refusedMs !== Infinity)
       return Math.max(this.#refusedMs, this.#pingMs + REFUSED_PING_MS)
-    if (this.#pings > 0) return this.#pingMs + REPING_MS
+    if (this.#pings > 0)
+      return this.#pingMs + Math.min(REPING_MS, Math.floor(this.#keepaliveMs / REPINGS))
     const keepalive = Math.min(this.lastHeardMs, this.lastSentMs) + this.#keepaliveMs
     return Math.min(keepalive, this.#hushFromMs + HUSH_MS)
   }
@@ -368,10 +381,15 @@ export class SafeConversation extends Conversation {
   /** When a refusal that no answer has belied is believed. */
   #refusalDueMs(): number {
     if (this.#refusedMs === Infinity) return Infinity
-    return this.#refusedMs + Math.max(REFUSED_MS, REFUSED_RTOS * this.kcp.rxRto)
+    const { rxSrtt, rxRto } = this.kcp
+    const patienceMs = rxSrtt === 0 ? REFUSED_TRIPS * this.#pingTripMs : REFUSED_RTOS * rxRto
+    return this.#refusedMs + Math.max(REFUSED_MS, patienceMs)
   }
 
   #ping(nowMs: number): void {
+    if (this.#pings > 0 && this.#isEstablished && this.#refusedMs === Infinity)
+      this.#registry.onUnanswered?.(this)
+    if (this.#firstPingMs < 0) this.#firstPingMs = nowMs
     this.#pings += 1
     this.#pingMs = nowMs
     this.#hushFromMs = Infinity
@@ -399,7 +417,12 @@ export class SafeConversation extends Conversation {
   }
 
   #takePong(token: number, nowMs: number): void {
-    if (token !== 0 && this.#prober?.confirm(token, nowMs) === true) this.#fitKcp()
+    if (token !== 0) {
+      if (this.#prober?.confirm(token, nowMs) === true) this.#fitKcp()
+    } else if (this.#firstPingMs >= 0) {
+      this.#pingTripMs = nowMs - this.#firstPingMs
+      this.#firstPingMs = -1
+    }
   }
 
   #fitKcp(): void {
@@ -455,38 +478,41 @@ export class SafeConversation extends Conversation {
   #goOnClosing(nowMs: number): void {
     const { closing } = this
     if (closing === undefined) return
+    const isTimeUp = nowMs >= this.closeByMs
     if (this.#closeTries === 0 && !this.isDelivered) {
-      if (nowMs < this.closeByMs) return
+      if (!isTimeUp) return
       this.#reset()
-      this.finish(closing)
+      this.finish(this.undelivered(closing))
       return
     }
-    if (this.#closeTries > 0 && nowMs < this.#closeDueMs) return
-    if (this.#closeTries === CLOSE_TRIES) {
-      this.finish(closing)
-      return
+    if (this.#closeTries > 0 && nowMs < this.#closeDueMs && !isTimeUp) return
+    if (this.#closeTries < CLOSE_TRIES && !(isTimeUp && this.#closeTries > 0)) {
+      this.#closeTries += 1
+      this.#closeDueMs = nowMs + Math.max(CLOSE_RETRY_MS, this.kcp.rxRto)
+      this.#sendControl(KIND.close, this.#writeClose(0, closing.code, closing.reason))
+      if (!isTimeUp) return
     }
-    this.#closeTries += 1
-    this.#closeDueMs = nowMs + Math.max(CLOSE_RETRY_MS, this.kcp.rxRto)
-    this.#sendControl(KIND.close, this.#writeClose(0, closing.code, closing.reason))
+    this.finish(closing)
   }
 
-  #takeClose(bytes: Uint8Array, start: number, end: number): void {
+  #takeClose(bytes: Uint8Array, start: number, end: number, nowMs: number): void {
     this.#wasClosedThere = true
     if ((bytes[start]! & CLOSE_FLAG_RESET) !== 0) {
+      if (this.isClosedThere) return
       const error = new KcpError('KCP_RESET', 'the other end reset the session')
       this.finish({ code: KCP_CLOSE.lost, reason: error.message, by: 'peer', error })
       return
     }
     this.#sendControl(KIND.closed, 0)
+    if (this.isClosedThere) return
+    if (this.closing !== undefined) {
+      this.finish(this.closing)
+      return
+    }
+    // All of the other end's data is here already.
     const code = readU16(bytes, start + 1)
     const reason = new TextDecoder().decode(bytes.subarray(start + 3, end))
-    // All of the other end's data is here already; a paused owner gets it before the end.
-    if (this.isPaused) this.resume()
-    this.read()
-    if (this.isOver()) return
-    if (this.closing !== undefined) this.finish(this.closing)
-    else this.finish({ code, reason, by: 'peer' })
+    this.closedThere({ code, reason, by: 'peer' }, nowMs)
   }
 
   /** The last word, as often as it takes for one to arrive. */

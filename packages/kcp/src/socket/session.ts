@@ -4,7 +4,9 @@ import type { KcpStats } from '../kcp.ts'
 import { KCP_CLOSE } from './close-codes.ts'
 import type { Conversation, ConversationOwner, KcpCloseInfo } from './conversation.ts'
 import { duplexOf } from './duplex.ts'
+import { MAX_FRAME_BYTES } from './frames.ts'
 import { messagesOf } from './message-iterator.ts'
+import { whole } from './options.ts'
 
 /** What may happen to a session. */
 export interface KcpSessionEvents {
@@ -53,7 +55,7 @@ let end: (session: KcpSession, info: KcpCloseInfo) => void
  */
 export class KcpSession implements AsyncDisposable {
   readonly #conversation: Conversation
-  #handlers: Map<keyof KcpSessionEvents, Handler[]> | undefined
+  #handlers: Map<keyof KcpSessionEvents, readonly Handler[]> | undefined
   #ended: Promise<void> | undefined
   #end: (() => void) | undefined
   #onMessage: ((bytes: Uint8Array, unreliable: boolean) => void) | undefined
@@ -105,6 +107,7 @@ export class KcpSession implements AsyncDisposable {
     return this.#conversation.maxMessageBytes
   }
   set maxMessageBytes(bytes: number) {
+    whole({ maxMessageBytes: bytes }, 'maxMessageBytes', 1, MAX_FRAME_BYTES)
     this.#conversation.maxMessageBytes = bytes
   }
   /** Bytes waiting to be sent at which the session is reset; may be changed. */
@@ -112,6 +115,7 @@ export class KcpSession implements AsyncDisposable {
     return this.#conversation.maxBufferedBytes
   }
   set maxBufferedBytes(bytes: number) {
+    whole({ maxBufferedBytes: bytes }, 'maxBufferedBytes', 1, Number.MAX_SAFE_INTEGER)
     this.#conversation.maxBufferedBytes = bytes
   }
   /** The most `sendUnreliable` takes now; more once the path was found to carry more. */
@@ -132,7 +136,7 @@ export class KcpSession implements AsyncDisposable {
   }
   set onMessage(handler: ((bytes: Uint8Array, unreliable: boolean) => void) | undefined) {
     this.#onMessage = handler
-    this.#readIfWanted()
+    this.#readWhileWanted()
   }
 
   /**
@@ -145,7 +149,7 @@ export class KcpSession implements AsyncDisposable {
   }
 
   /**
-   * Sends one datagram that may be lost, doubled or late.
+   * Sends one datagram that may be lost or late; it comes once at most.
    *
    * @returns `false`: it was not sent; it is larger than `maxUnreliableBytes`, or the session is not open.
    */
@@ -155,35 +159,41 @@ export class KcpSession implements AsyncDisposable {
 
   /** Calls `listener` when it happens. Returns the undo. */
   on<E extends keyof KcpSessionEvents>(event: E, listener: KcpSessionEvents[E]): () => void {
-    const all = (this.#handlers ??= new Map<keyof KcpSessionEvents, Handler[]>())
-    const handlers = all.get(event)
-    if (handlers === undefined) all.set(event, [listener])
-    else handlers.push(listener)
-    this.#readIfWanted()
+    const all = (this.#handlers ??= new Map<keyof KcpSessionEvents, readonly Handler[]>())
+    let isOn = true
+    // Lists are made anew: one that is being gone through stays as it is.
+    all.set(event, [...(all.get(event) ?? []), listener])
+    this.#readWhileWanted()
     return () => {
-      // One that takes itself off while it is called makes a new list.
-      const rest = (all.get(event) ?? []).filter((each) => each !== listener)
-      if (rest.length === 0) all.delete(event)
-      else all.set(event, rest)
+      const handlers = all.get(event) ?? []
+      const index = isOn ? handlers.indexOf(listener) : -1
+      isOn = false
+      if (index < 0) return
+      if (handlers.length === 1) all.delete(event)
+      else all.set(event, handlers.toSpliced(index, 1))
+      this.#readWhileWanted()
     }
   }
 
-  /** Stops handing out messages; a sender who goes on is slowed down. */
+  /** Stops handing out messages, at once; a sender who goes on is slowed down. */
   pause(): void {
     this.#isHeld = true
-    this.#conversation.pause()
+    this.#readWhileWanted()
   }
 
   resume(): void {
     this.#isHeld = false
-    this.#readIfWanted()
+    this.#readWhileWanted()
   }
 
   /**
-   * Delivers what was sent, tells the other end, and ends; within `closeTimeoutMs` in any case. Safe to call
-   * twice. Settles when it has ended.
+   * Delivers what was sent, tells the other end, and ends; within `closeTimeoutMs` in any case, with the error
+   * `KCP_TIMEOUT` in `closeInfo` when not all was delivered by then. Safe to call twice. Settles when it has ended.
+   *
+   * @throws RangeError when `code` is not 0 to 65535.
    */
   close(code: number = KCP_CLOSE.normal, reason = ''): Promise<void> {
+    whole({ code }, 'code', 0, 0xff_ff)
     if (this.#closeInfo !== undefined) return Promise.resolve()
     this.#ended ??= new Promise((resolve) => {
       this.#end = resolve
@@ -194,6 +204,7 @@ export class KcpSession implements AsyncDisposable {
 
   /** Ends at once and tells the other end no more than that. What was not delivered is lost. */
   destroy(code: number = KCP_CLOSE.lost, reason = 'destroyed'): void {
+    whole({ code }, 'code', 0, 0xff_ff)
     this.#conversation.destroy(code, reason, new KcpError('KCP_CLOSED', reason))
   }
 
@@ -258,9 +269,11 @@ export class KcpSession implements AsyncDisposable {
     return this.#handlers?.has(event) === true
   }
 
-  #readIfWanted(): void {
-    if (!this.#isHeld && (this.#onMessage !== undefined || this.#hears('message')))
-      this.#conversation.resume()
+  /** What comes while nobody listens waits for the next who does. */
+  #readWhileWanted(): void {
+    const isWanted = this.#onMessage !== undefined || this.#hears('message')
+    if (isWanted && !this.#isHeld) this.#conversation.resume()
+    else this.#conversation.pause()
   }
 
   #emit<E extends keyof KcpSessionEvents>(

@@ -128,6 +128,8 @@ export class Wheel {
   }
 
   #run(): void {
+    // One that was set between the timer and this turn is set anew.
+    this.#cancel?.()
     this.#armedFor = Infinity
     this.#cancel = undefined
     const now = this.#clock.now()

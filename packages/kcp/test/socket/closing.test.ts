@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { DatagramSocket, DatagramSocketOptions } from '../../src/index.ts'
 import {
   atEachStart,
   connecting,
@@ -82,16 +83,88 @@ atEachStart(() => {
       expect(listener.counters().dropped.closedConv).toBe(21)
     })
 
-    test('a reader who was paused still gets all of it', async () => {
-      const { network, near, far } = await pair()
+    test('a reader who was paused still gets all of it, and then the end', async () => {
+      const { network, near, far, listener } = await pair()
       const heard = new Heard(far)
       far.pause()
-      near.send(message(3000))
-      await network.settle(near.close())
+      for (let i = 0; i < 50; i += 1) near.send(message(3000))
+      await network.settle(near.close(4123, 'enough'))
+      network.run(5000)
+      expect([far.isOpen, far.closeInfo, heard.messages]).toEqual([false, undefined, []])
+      far.resume()
       network.run(100)
-      expect(bytesOf(heard)).toBe(3000)
-      expect(heard.closes).toHaveLength(1)
+      expect(bytesOf(heard)).toBe(150_000)
+      expect(heard.closes).toEqual([{ code: 4123, reason: 'enough', by: 'peer' }])
+      expect(listener.sessionCount).toBe(0)
     })
+
+    test('who listens only after the other end has closed gets all of it too', async () => {
+      const { network, near, far } = await pair()
+      near.send(message(10))
+      near.send(message(20))
+      await network.settle(near.close())
+      network.run(1000)
+      const heard = new Heard(far)
+      network.run(10)
+      expect(heard.messages.map(({ length }) => length)).toEqual([10, 20])
+      expect(heard.closes).toMatchObject([{ code: 1000, by: 'peer' }])
+    })
+
+    test('what nobody reads after the other end has closed is given up, with a code', async () => {
+      const { network, near, far, listener } = await pair({ far: { idleTimeoutMs: 5000 } })
+      const ends: unknown[] = []
+      far.on('close', ({ code, by, error }) => ends.push([code, by, error?.code]))
+      near.send(message(10))
+      await network.settle(near.close())
+      network.run(4000)
+      expect([ends, listener.sessionCount]).toEqual([[], 1])
+      network.run(2000)
+      expect([ends, listener.sessionCount]).toEqual([[[4429, 'local', 'KCP_SLOW_READER']], 0])
+    })
+
+    test('who closes as well, or destroys, while something is unread ends at once', async () => {
+      for (const end of ['close', 'destroy'] as const) {
+        const { network, near, far } = await pair()
+        const heard = new Heard(far)
+        far.pause()
+        near.send(message(10))
+        await network.settle(near.close(4123))
+        network.run(100)
+        void far[end]()
+        expect(heard.closes).toMatchObject([end === 'close' ? { code: 4123 } : { code: 1006 }])
+        expect(heard.messages).toEqual([])
+      }
+    })
+
+    test('is no success when not all was delivered in time', async () => {
+      const { network, near, far } = await pair({ near: { closeTimeoutMs: 700 } })
+      const [heardNear, heardFar] = [new Heard(near), new Heard(far)]
+      network.faults.isCut = true
+      near.send(message(10))
+      await network.settle(near.close(4123, 'enough'))
+      expect(heardNear.closes).toMatchObject([{ code: 1006, by: 'network', error: 'KCP_TIMEOUT' }])
+      network.faults.isCut = false
+      near.destroy()
+      network.run(60_000)
+      expect(heardFar.closes).toMatchObject([{ code: 1006 }])
+    })
+
+    test.each([0, 1, 150])(
+      'ends within %i ms when it may take no longer',
+      async (closeTimeoutMs) => {
+        const { network, near, far } = await pair({ near: { closeTimeoutMs } })
+        const heard = new Heard(far)
+        read(near)
+        network.run(100)
+        network.isRecording = true
+        const began = network.time.now()
+        await network.settle(near.close(4123))
+        expect(network.time.now() - began).toBeLessThanOrEqual(closeTimeoutMs + 2)
+        network.run(100)
+        expect(heard.closes).toMatchObject([{ code: 4123, by: 'peer' }])
+        expect(network.seen.length, 'it asks, and waits, and does not spin').toBeLessThan(6)
+      },
+    )
 
     test('a listener that closes tells its clients, and then its port is free', async () => {
       const { network, near, listener } = await pair()
@@ -148,6 +221,61 @@ atEachStart(() => {
       for (const { closes } of [heardNear, heardFar])
         expect(closes).toMatchObject([{ code: 1006, by: 'network', error: 'KCP_TIMEOUT' }])
       expect(network.time.now() - began).toBe(60_000)
+    })
+
+    test('one lost datagram costs no session, however short its idle timeout is', async () => {
+      const { network, near, far } = await pair({ near: { idleTimeoutMs: 3000 } })
+      const [heardNear, heardFar] = [new Heard(near), new Heard(far)]
+      network.isRecording = true
+      for (let round = 0; round < 20; round += 1) {
+        const before = network.seen.length
+        network.runUntil(() => network.seen.length > before)
+        // The question is on its way, and its answer will be lost.
+        network.run(4)
+        network.faults.isCut = true
+        network.run(4)
+        network.faults.isCut = false
+        network.run(500)
+      }
+      expect([...heardNear.closes, ...heardFar.closes]).toEqual([])
+    })
+
+    test('a flow that stood still for long goes on soon, though it was not told that it may', async () => {
+      const { network, near, far } = await pair()
+      const heard = new Heard(far)
+      far.pause()
+      for (let i = 0; i < 160; i += 1) near.send(message(5000))
+      network.run(600_000)
+      network.faults.isCut = true
+      far.resume()
+      network.run(10)
+      network.faults.isCut = false
+      const before = heard.messages.length
+      network.run(2500)
+      expect(heard.messages.length).toBeGreaterThan(before)
+      network.run(5000)
+      expect(near.bufferedBytes).toBe(0)
+    })
+
+    test('a refusal that nobody sent ends no session on a slow path, one that is true does', async () => {
+      const network = new VirtualNetwork()
+      network.faults.delayMs = 450
+      let socket: DatagramSocket | undefined
+      const openSocket = (options: DatagramSocketOptions): Promise<DatagramSocket> =>
+        Promise.resolve((socket = network.open('10.0.9.1', options)))
+      const { near } = await pair({ network, near: { openSocket } })
+      const heard = new Heard(near)
+      network.run(2000)
+      near.sendUnreliable(message(10))
+      const refuse = (): void =>
+        socket!.onError(Object.assign(new Error('refused'), { code: 'ECONNREFUSED' }))
+      refuse()
+      network.run(10_000)
+      expect(heard.closes).toEqual([])
+      network.faults.isCut = true
+      refuse()
+      network.run(3000)
+      expect(heard.closes).toMatchObject([{ code: 1006, error: 'KCP_RESET' }])
     })
 
     test('a client looks whether the path still works when the other end falls silent', async () => {

@@ -7,10 +7,13 @@ class Sink implements FrameSink {
   readonly frames: Uint8Array[] = []
   readonly problems: string[] = []
   maxMessageBytes = 2 ** 20
+  isReading = true
+  /** Called with how many have come. */
+  onCount: (count: number) => void = () => {}
 
-  onFrame(bytes: Uint8Array): boolean {
+  onFrame(bytes: Uint8Array): void {
     this.frames.push(new Uint8Array(bytes))
-    return true
+    this.onCount(this.frames.length)
   }
   onBadFrame(problem: string): void {
     this.problems.push(problem)
@@ -46,6 +49,41 @@ test('messages come out as they went in, however the stream is cut', () => {
       expect([sink.problems, reader.heldBytes]).toEqual([[], 0])
     }),
     { numRuns: 200 },
+  )
+})
+
+test('a sink that stops, or throws, gets each message once, from where it stopped', () => {
+  const stops = fc.array(fc.constantFrom('stop', 'throw', 'go on'), { minLength: 1 })
+  const messages = fc.array(fc.uint8Array({ maxLength: 300 }))
+  const cuts = fc.array(fc.integer({ min: 1, max: 700 }), { minLength: 1 })
+  fc.assert(
+    fc.property(messages, cuts, stops, (list, sizes, kinds) => {
+      const bytes = encode(list)
+      const sink = new Sink()
+      const reader = new FrameReader()
+      sink.onCount = (count) => {
+        const kind = kinds[count % kinds.length]
+        if (kind === 'stop') sink.isReading = false
+        if (kind === 'throw') throw new Error('sink')
+      }
+      const tryTo = (read: () => void): void => {
+        sink.isReading = true
+        try {
+          read()
+        } catch (error) {
+          expect(error).toMatchObject({ message: 'sink' })
+        }
+      }
+      for (let at = 0, i = 0; at < bytes.length; i += 1) {
+        const end = Math.min(bytes.length, at + sizes[i % sizes.length]!)
+        tryTo(() => reader.push(bytes, at, end, sink))
+        while (reader.restBytes > 0) tryTo(() => reader.pushRest(sink))
+        at = end
+      }
+      expect(sink.frames).toEqual(list.map((each) => new Uint8Array(each)))
+      expect(reader.heldBytes).toBe(0)
+    }),
+    { numRuns: 300 },
   )
 })
 

@@ -136,3 +136,34 @@ test('what throws keeps no other entry from its deadline', () => {
   time.run(200)
   expect(good.fired).toHaveLength(1)
 })
+
+test('an entry that is set between a timer and its turn leaves no timer behind', () => {
+  const { clock, time } = new VirtualNetwork()
+  let timers = 0
+  const deferred: (() => void)[] = []
+  const wheel = new Wheel({
+    ...clock,
+    setTimer: (delayMs, fn) => {
+      timers += 1
+      const cancel = clock.setTimer(delayMs, () => {
+        timers -= 1
+        fn()
+      })
+      return () => {
+        timers -= 1
+        cancel()
+      }
+    },
+    defer: (fn) => void deferred.push(fn),
+  })
+  const entry = new Entry()
+  for (let round = 0; round < 50; round += 1) {
+    wheel.set(entry, time.now() + 10)
+    time.run(time.now() + 20)
+    // The timer has fired; before its turn comes the wheel is emptied and filled again.
+    wheel.delete(entry)
+    wheel.set(entry, time.now() + 10)
+    for (const fn of deferred.splice(0)) fn()
+  }
+  expect(timers).toBe(1)
+})
