@@ -1,22 +1,17 @@
 import { KcpError } from '../errors.ts'
 import { Kcp, type KcpStats } from '../kcp.ts'
 import type { KcpOptions } from '../options.ts'
-import { ByteQueue } from './byte-queue.ts'
 import { KCP_CLOSE } from './close-codes.ts'
 import type { Endpoint } from './endpoint.ts'
-import { FrameReader, MAX_PREFIX_BYTES, writePrefix, type FrameSink } from './frames.ts'
+import type { FrameSink } from './frames.ts'
+import { Inbox, type Framing } from './inbox.ts'
 import type { KcpTuning } from './options.ts'
+import { Outbox } from './outbox.ts'
 import type { KcpSession } from './session.ts'
 import { WheelEntry } from './wheel.ts'
 
 /** `send` answers `false` from here on. */
 const MAX_HIGH_WATER_BYTES = 256 * 1024
-/** Segments kept ready in KCP beyond its window; the rest waits outside, where it costs less. */
-const READY_SEGMENTS = 32
-/** One call of KCP's `send` gets so much at most, so that it stays near the mark above. */
-const FEED_BYTES = 16 * 1024
-/** A message up to this size is put together with its prefix before it is handed to KCP. */
-const SMALL_BYTES = 1400
 
 /** How a conversation ended. */
 export interface KcpCloseInfo {
@@ -39,11 +34,6 @@ export interface ConversationOwner {
   onClosed(info: KcpCloseInfo): void
 }
 
-/** `frames`: messages of any size with length prefixes in a KCP stream. The others are what plain peers speak. */
-export type Framing = 'frames' | 'messages' | 'stream'
-
-const prefix = new Uint8Array(SMALL_BYTES + MAX_PREFIX_BYTES)
-
 /**
  * One KCP conversation on a socket: queues, flushes, deadlines, and how it ends. What stands around the KCP
  * bytes in a datagram is the subclasses' matter.
@@ -64,16 +54,13 @@ export abstract class Conversation extends WheelEntry implements FrameSink {
   isDirty = false
   lastHeardMs: number
   lastSentMs: number
-  protected readonly framing: Framing
   /** How long acknowledgements may wait for something to go with, when the other end is in no hurry. */
   protected maxAckDelayMs = 0
-  readonly #frames: FrameReader | undefined
-  #backlog: ByteQueue | undefined
+  readonly #inbox: Inbox
+  readonly #outbox: Outbox
   #countedBytes = 0
   #lastFlushMs: number
   #wantsDrain = false
-  /** Until somebody is there to read. */
-  #isPaused = true
   #hasUnread = false
   /** How the other end has closed, while what it sent before is still to be read. */
   #closedThere: KcpCloseInfo | undefined
@@ -97,7 +84,6 @@ export abstract class Conversation extends WheelEntry implements FrameSink {
     endpoint.conversations += 1
     this.address = peer.address
     this.port = peer.port
-    this.framing = framing
     this.maxMessageBytes = options.maxMessageBytes
     this.maxBufferedBytes = options.maxBufferedBytes
     this.ackNoDelay = options.ackNoDelay
@@ -106,7 +92,6 @@ export abstract class Conversation extends WheelEntry implements FrameSink {
     this.lastHeardMs = nowMs
     this.lastSentMs = nowMs
     this.#lastFlushMs = nowMs
-    this.#frames = framing === 'frames' ? new FrameReader() : undefined
     const { nodelay, interval, resend, nc, sndWnd, rcvWnd, initialSn } = options
     this.kcp = new Kcp(conv, (bytes, offset, length) => this.transmit(bytes, offset, length), {
       nowMs,
@@ -115,10 +100,12 @@ export abstract class Conversation extends WheelEntry implements FrameSink {
       pool: endpoint.pool,
       ...kcpOptions,
     })
+    this.#inbox = new Inbox(this.kcp, framing, endpoint.scratch)
+    this.#outbox = new Outbox(this.kcp, framing)
   }
 
   get bufferedBytes(): number {
-    return (this.#backlog?.size ?? 0) + this.kcp.waitSndBytes
+    return this.#outbox.bytes
   }
 
   get stats(): KcpStats {
@@ -136,18 +123,7 @@ export abstract class Conversation extends WheelEntry implements FrameSink {
       this.destroy(KCP_CLOSE.slowReader, reason, new KcpError('KCP_SLOW_READER', reason))
       return false
     }
-    if (this.framing === 'messages') {
-      if (this.kcp.send(message) < 0) return this.#sendLater(message)
-    } else if (this.framing === 'frames') {
-      const size = writePrefix(prefix, 0, length)
-      if (length <= SMALL_BYTES) {
-        prefix.set(message, size)
-        this.#feed(prefix, size + length)
-      } else {
-        this.#feed(prefix, size)
-        this.#feed(message, length)
-      }
-    } else this.#feed(message, length)
+    if (!this.#outbox.push(message)) return this.#refuseToSend(message)
     this.#count()
     if (this.writeDelay) this.#flushAfterInterval()
     else endpoint.turns.flushSoon(this)
@@ -174,12 +150,12 @@ export abstract class Conversation extends WheelEntry implements FrameSink {
   abstract destroy(code: number, reason: string, error: KcpError): void
 
   pause(): void {
-    this.#isPaused = true
+    this.#inbox.isPaused = true
   }
 
   resume(): void {
-    if (!this.#isPaused) return
-    this.#isPaused = false
+    if (!this.#inbox.isPaused) return
+    this.#inbox.isPaused = false
     this.endpoint.turns.flushSoon(this)
   }
 
@@ -204,7 +180,7 @@ export abstract class Conversation extends WheelEntry implements FrameSink {
   }
 
   #send(nowMs: number): void {
-    this.#feedBacklog()
+    this.#outbox.feed()
     // Who is busy answers late: to send again before that would make it busier.
     this.kcp.ackDelayMs = this.kcp.holdsAcks ? this.maxAckDelayMs : this.endpoint.ackDelayMs
     this.kcp.flush(nowMs)
@@ -236,7 +212,7 @@ export abstract class Conversation extends WheelEntry implements FrameSink {
 
   /** The owner takes more messages. */
   get isReading(): boolean {
-    return !this.#isPaused && this.state !== 'closed'
+    return !this.#inbox.isPaused && this.state !== 'closed'
   }
 
   onFrame(bytes: Uint8Array): void {
@@ -286,42 +262,16 @@ export abstract class Conversation extends WheelEntry implements FrameSink {
   protected read(): void {
     this.#hasUnread = true
     try {
-      this.#hasUnread = !this.#readAll()
+      this.#hasUnread = !this.#inbox.read(this)
     } finally {
       // A listener that throws keeps nobody from the messages behind that one.
       if (this.#hasUnread && this.isReading) this.endpoint.turns.flushSoon(this)
     }
   }
 
-  /** Whether that was all. */
-  #readAll(): boolean {
-    const { kcp } = this
-    const frames = this.#frames
-    const { scratch } = this.endpoint
-    if (frames !== undefined && frames.restBytes > 0) frames.pushRest(this)
-    while (this.isReading) {
-      const size = kcp.peekSize()
-      if (size < 0) return true
-      if (this.framing === 'messages' && size > this.maxMessageBytes) {
-        this.#refuseLarge(size)
-        return true
-      }
-      const target = size <= scratch.length ? scratch : new Uint8Array(size)
-      const length = kcp.receive(target)
-      if (frames === undefined) this.onFrame(target.subarray(0, length))
-      else frames.push(target, 0, length, this)
-    }
-    return !this.hasUnread
-  }
-
-  /** Messages that have come wait for the owner. */
-  protected get hasUnread(): boolean {
-    return this.kcp.peekSize() >= 0 || (this.#frames?.restBytes ?? 0) > 0
-  }
-
   /** Everything has been sent and acknowledged. */
   protected get isDelivered(): boolean {
-    return (this.#backlog?.size ?? 0) === 0 && this.kcp.waitSnd === 0
+    return this.#outbox.isEmpty
   }
 
   /** When KCP wants its next flush, delays as chosen included. */
@@ -360,7 +310,7 @@ export abstract class Conversation extends WheelEntry implements FrameSink {
     const { endpoint } = this
     endpoint.turns.wheel.delete(this)
     this.kcp.release()
-    this.#backlog = undefined
+    this.#outbox.clear()
     endpoint.bufferedBytes -= this.#countedBytes
     this.#countedBytes = 0
     endpoint.conversations -= 1
@@ -384,7 +334,7 @@ export abstract class Conversation extends WheelEntry implements FrameSink {
 
   /** A flush would send nothing, as after most datagrams that only acknowledge. */
   #isQuiet(nowMs: number): boolean {
-    if (this.#backlog !== undefined || this.closing !== undefined) return false
+    if (this.#outbox.hasBacklog || this.closing !== undefined) return false
     return this.kcp.state === 0 && this.kcp.nextDeadline(nowMs) > nowMs
   }
 
@@ -421,7 +371,7 @@ export abstract class Conversation extends WheelEntry implements FrameSink {
 
   #finishWhenRead(nowMs: number): void {
     if (this.isOver()) return
-    if (!this.hasUnread) {
+    if (!this.#inbox.hasMessages) {
       this.finish(this.#closedThere!)
       return
     }
@@ -454,43 +404,15 @@ export abstract class Conversation extends WheelEntry implements FrameSink {
     if (this.slot < 0 || due < this.dueMs) this.endpoint.turns.wheel.set(this, due)
   }
 
-  /** Message mode: KCP is full, or the message is too large for the peer's window. */
-  #sendLater(message: Uint8Array): boolean {
-    const reason = `KCP does not take a message of ${message.length} bytes now`
+  #refuseToSend({ length }: Uint8Array): boolean {
+    const reason = `KCP does not take a message of ${length} bytes now`
     this.destroy(KCP_CLOSE.slowReader, reason, new KcpError('KCP_SLOW_READER', reason))
     return false
   }
 
-  #feed(bytes: Uint8Array, length: number): void {
-    let at = 0
-    if (this.#backlog === undefined) at = this.#offer(bytes, 0, length)
-    if (at === length) return
-    this.#backlog ??= new ByteQueue()
-    this.#backlog.push(bytes, at, length)
-  }
-
-  #feedBacklog(): void {
-    const backlog = this.#backlog
-    if (backlog === undefined) return
-    backlog.drain((bytes, from, end) => this.#offer(bytes, from, end))
-    if (backlog.size === 0) this.#backlog = undefined
-  }
-
-  #offer(bytes: Uint8Array, from: number, end: number): number {
-    const { kcp } = this
-    const limit = kcp.sndWnd + READY_SEGMENTS
-    let at = from
-    while (at < end && kcp.waitSnd < limit) {
-      const size = Math.min(end - at, FEED_BYTES)
-      if (kcp.send(bytes, at, size) < 0) break
-      at += size
-    }
-    return at - from
-  }
-
   /** Keeps the endpoint's sum of what waits, to be sent and to be read. */
   #count(): void {
-    const bytes = this.bufferedBytes + this.kcp.waitRcvBytes + (this.#frames?.heldBytes ?? 0)
+    const bytes = this.bufferedBytes + this.#inbox.bytes
     this.endpoint.bufferedBytes += bytes - this.#countedBytes
     this.#countedBytes = bytes
   }
