@@ -16,23 +16,12 @@ import {
 } from './datagram.ts'
 import type { Endpoint } from './endpoint.ts'
 import { Halves } from './halves.ts'
+import { Liveness } from './liveness.ts'
 import { MtuProber } from './mtu-prober.ts'
 import { BASE_DATAGRAM_BYTES } from './options.ts'
 import { CHALLENGE_BYTES, PathChallenge } from './path-challenge.ts'
 import { ReplayWindow } from './replay-window.ts'
 
-/** A client repeats its first datagram until the listener answers. */
-const CONFIRM_MS = 200
-/** A ping without an answer is repeated after this long at most; sooner when the session would not live through two of them. */
-const REPING_MS = 2000
-const REPINGS = 4
-/** When the other end, after it was heard, says nothing for so long, a client looks whether the path still works. */
-const HUSH_MS = 1500
-/** When the system says that nobody listens there, a client asks so often, and believes it after so long without an answer. */
-const REFUSED_PING_MS = 100
-const REFUSED_MS = 500
-const REFUSED_RTOS = 4
-const REFUSED_TRIPS = 2
 /** A session of a client that never says anything after ACCEPT ends. */
 const EMBRYO_MS = 5000
 const CLOSE_RETRY_MS = 100
@@ -78,20 +67,12 @@ export class SafeConversation extends Conversation {
   readonly #registry: Registry
   readonly #cipher: DatagramCipher
   readonly #isClient: boolean
+  /** A client's: a listener only listens. */
+  readonly #liveness: Liveness | undefined
   readonly #idleTimeoutMs: number
-  readonly #keepaliveMs: number
   readonly #replay = new ReplayWindow()
-  /** What the other end last sent was meant to be answered by the owner, not by a machine. */
-  #hushFromMs = Infinity
   #counter = 1
   #isEstablished = false
-  #pingMs = -Infinity
-  #pings = 0
-  /** Of the first that is not answered; -1 when there is none. */
-  #firstPingMs = -1
-  /** How long a ping and its answer took, or those that were lost before them as well. */
-  #pingTripMs = 0
-  #refusedMs = Infinity
   #path: PathChallenge | undefined
   #prober: MtuProber | undefined
   #halves: Halves | undefined
@@ -129,7 +110,8 @@ export class SafeConversation extends Conversation {
     this.#isClient = isClient
     this.maxAckDelayMs = init.maxAckDelayMs ?? 0
     this.#idleTimeoutMs = idleTimeoutMs
-    this.#keepaliveMs = Math.min(endpoint.options.keepaliveMs, Math.floor(idleTimeoutMs / 2))
+    const keepaliveMs = Math.min(endpoint.options.keepaliveMs, Math.floor(idleTimeoutMs / 2))
+    this.#liveness = isClient ? new Liveness(keepaliveMs) : undefined
   }
 
   get maxUnreliableBytes(): number {
@@ -164,13 +146,10 @@ export class SafeConversation extends Conversation {
     this.finish({ code, reason, by: 'local', error })
   }
 
-  /**
-   * For a client's socket: the system says that nobody listens at the other end, a process that died as a rule.
-   * Anybody can make it say so, hence the other end is asked.
-   */
+  /** For a client's socket: the system says that nobody listens at the other end, a process that died as a rule. */
   refused(nowMs: number): void {
-    if (this.isOver() || this.#refusedMs !== Infinity) return
-    this.#refusedMs = nowMs
+    if (this.isOver()) return
+    this.#liveness?.refused(nowMs)
     this.plan(nowMs)
   }
 
@@ -197,8 +176,7 @@ export class SafeConversation extends Conversation {
     replay.mark(counter)
     const nowMs = endpoint.now()
     this.lastHeardMs = nowMs
-    this.#pings = 0
-    this.#refusedMs = Infinity
+    this.#liveness?.heard()
     this.#registry.onHeard?.(this)
     if (!this.#isEstablished) {
       this.#isEstablished = true
@@ -290,10 +268,10 @@ export class SafeConversation extends Conversation {
     switch (kind) {
       case KIND.kcp:
       case KIND.kcpUnhurried:
-        this.#hushFromMs = nowMs
+        this.#liveness?.heardOwner(nowMs)
         return this.take(bytes, start, length, nowMs, kind === KIND.kcpUnhurried) >= 0
       case KIND.unreliable:
-        this.#hushFromMs = nowMs
+        this.#liveness?.heardOwner(nowMs)
         if (this.state === 'open') this.owner?.onUnreliable(bytes.subarray(start, end))
         return true
       case KIND.part:
@@ -367,32 +345,17 @@ export class SafeConversation extends Conversation {
   }
 
   #pingDueMs(): number {
-    // A listener only listens: what is to be kept open is on the client's side.
-    if (!this.#isClient) return Infinity
-    if (!this.#isEstablished) return this.#pingMs + CONFIRM_MS * Math.min(this.#pings, 5)
-    if (this.#refusedMs !== Infinity)
-      return Math.max(this.#refusedMs, this.#pingMs + REFUSED_PING_MS)
-    if (this.#pings > 0)
-      return this.#pingMs + Math.min(REPING_MS, Math.floor(this.#keepaliveMs / REPINGS))
-    const keepalive = Math.min(this.lastHeardMs, this.lastSentMs) + this.#keepaliveMs
-    return Math.min(keepalive, this.#hushFromMs + HUSH_MS)
+    const { lastHeardMs, lastSentMs } = this
+    return this.#liveness?.pingDueMs(this.#isEstablished, lastHeardMs, lastSentMs) ?? Infinity
   }
 
-  /** When a refusal that no answer has belied is believed. */
   #refusalDueMs(): number {
-    if (this.#refusedMs === Infinity) return Infinity
-    const { rxSrtt, rxRto } = this.kcp
-    const patienceMs = rxSrtt === 0 ? REFUSED_TRIPS * this.#pingTripMs : REFUSED_RTOS * rxRto
-    return this.#refusedMs + Math.max(REFUSED_MS, patienceMs)
+    return this.#liveness?.refusalDueMs(this.kcp) ?? Infinity
   }
 
   #ping(nowMs: number): void {
-    if (this.#pings > 0 && this.#isEstablished && this.#refusedMs === Infinity)
-      this.#registry.onUnanswered?.(this)
-    if (this.#firstPingMs < 0) this.#firstPingMs = nowMs
-    this.#pings += 1
-    this.#pingMs = nowMs
-    this.#hushFromMs = Infinity
+    const isUnanswered = this.#liveness?.asked(nowMs) === true
+    if (isUnanswered && this.#isEstablished) this.#registry.onUnanswered?.(this)
     // As long as the challenge it may lead to, when it comes from a new address.
     this.endpoint.control.fill(0, HEADER_BYTES, HEADER_BYTES + CHALLENGE_BYTES)
     this.#sendControl(KIND.ping, CHALLENGE_BYTES)
@@ -419,10 +382,7 @@ export class SafeConversation extends Conversation {
   #takePong(token: number, nowMs: number): void {
     if (token !== 0) {
       if (this.#prober?.confirm(token, nowMs) === true) this.#fitKcp()
-    } else if (this.#firstPingMs >= 0) {
-      this.#pingTripMs = nowMs - this.#firstPingMs
-      this.#firstPingMs = -1
-    }
+    } else this.#liveness?.answered(nowMs)
   }
 
   #fitKcp(): void {
