@@ -5,6 +5,8 @@ export interface DatagramSocket {
   /** Where it is bound. */
   readonly address: string
   readonly port: number
+  /** Of one that is connected: the address that the name it was given stands for. Left out: as given. */
+  readonly remoteAddress?: string | undefined
   /**
    * Sends `bytes[from, end)`. The bytes may be used for something else as soon as this returns.
    *
@@ -55,7 +57,7 @@ export interface ScrubbedSocket extends DatagramSocket {
 export interface DatagramSocketOptions {
   /** Binds here; a client binds to any port. */
   readonly bind?: { readonly host: string; readonly port: number }
-  /** Talks to this address only. */
+  /** Talks to this address only; a name is looked up. */
   readonly connect?: { readonly host: string; readonly port: number }
   /** Lets several processes bind one port; the system spreads clients over them. */
   readonly reusePort: boolean

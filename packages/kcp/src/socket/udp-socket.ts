@@ -1,5 +1,5 @@
 import { createSocket, type Socket } from 'node:dgram'
-import { lookup } from 'node:dns'
+import { lookup } from 'node:dns/promises'
 import { once } from 'node:events'
 import { isIP } from 'node:net'
 import type {
@@ -9,6 +9,7 @@ import type {
   Siblings,
 } from './datagram-socket.ts'
 import { openScrubber } from './flood/scrubber.ts'
+import { claimPort } from './port-claim.ts'
 
 const BUFFER_BYTES = 2048
 /** More waiting in the process than this is no use to anybody: the datagrams would be late. */
@@ -20,29 +21,63 @@ const PREFERS_CONNECTED = process.platform === 'linux'
 /** Opens a socket of `node:dgram`. */
 export const openUdpSocket: OpenDatagramSocket = async (options) => {
   const { bind, connect, reusePort } = options
-  if (!PREFERS_CONNECTED || bind === undefined || connect !== undefined || reusePort)
-    return openOne(options)
-  // A port that is to be shared with sockets for single clients must allow it from the start; but it is
-  // taken only when nobody has it.
-  const first = await openOne(options)
-  const { port } = first
-  await first.close()
-  return openOne({ ...options, bind: { ...bind, port }, reusePort: true })
+  if (bind !== undefined) {
+    const [host = bind.host] = await addressesOf(bind.host)
+    const at = { ...options, bind: { ...bind, host } }
+    return PREFERS_CONNECTED && connect === undefined && !reusePort ? openAlone(at) : openOne(at)
+  }
+  if (connect === undefined) return openOne(options)
+  let failure: unknown
+  for (const host of await addressesOf(connect.host)) {
+    try {
+      return await openOne({ ...options, connect: { ...connect, host } })
+    } catch (error) {
+      // No way there from here: another family of addresses may have one.
+      failure ??= error
+    }
+  }
+  throw failure
 }
 
+/** Those of IPv4 first, as listeners are found there by default; a host without a way to them has no IPv4. */
+async function addressesOf(host: string): Promise<string[]> {
+  if (isIP(host) !== 0 || host === '') return [host]
+  const found = await lookup(host, { all: true })
+  return found.toSorted((a, b) => a.family - b.family).map(({ address }) => address)
+}
+
+/**
+ * A port that is to be shared with sockets for single clients must allow it from the start, and what allows it does
+ * not keep others out: so another socket finds out first that nobody has it. In between the port is nobody's, and
+ * two that start at once would both find it free; hence the claim. It is of the port alone, as one address may
+ * contain another.
+ */
+async function openAlone(options: DatagramSocketOptions): Promise<DatagramSocket> {
+  const bind = options.bind!
+  let release = bind.port === 0 ? undefined : await claimPort(bind.port)
+  try {
+    const first = await openOne(options)
+    const { port } = first
+    try {
+      release ??= await claimPort(port)
+    } finally {
+      await first.close()
+    }
+    return await openOne({ ...options, bind: { ...bind, port }, reusePort: true })
+  } finally {
+    release?.()
+  }
+}
+
+/** @param options - With addresses, no names. */
 const openOne = async (options: DatagramSocketOptions): Promise<DatagramSocket> => {
-  const host = (options.bind ?? options.connect)?.host ?? '0.0.0.0'
-  const family = isIP(host) === 6 ? 6 : 4
-  let isOpen = false
+  const family = isIP((options.bind ?? options.connect)?.host ?? '') === 6 ? 6 : 4
   const socket = createSocket({
     type: family === 6 ? 'udp6' : 'udp4',
     reusePort: options.reusePort,
-    // A lookup that answers at once lets a send happen before it returns. Once open, sends go where datagrams
-    // came from: those are addresses, and looking at each again would cost a regular expression.
-    lookup: (name, lookupOptions, done) => {
-      if (isOpen || isIP(name) !== 0) done(null, name, family)
-      else lookup(name, lookupOptions, done)
-    },
+    // One that answers at once lets a send happen before it returns. Sends go where datagrams came from: those
+    // are addresses too, and looking at each again would cost a regular expression.
+    lookup: (address, _options, done) => done(null, address, family),
   })
   try {
     const { bind, connect } = options
@@ -66,7 +101,6 @@ const openOne = async (options: DatagramSocketOptions): Promise<DatagramSocket> 
     socket.close()
     throw error
   }
-  isOpen = true
   return new UdpSocket(socket, options)
 }
 
@@ -93,6 +127,7 @@ class UdpSocket implements DatagramSocket {
   onError: (error: Error) => void = () => {}
   readonly siblings: Siblings | undefined
   readonly receiveBufferBytes: number | undefined
+  readonly remoteAddress: string | undefined
   readonly #socket: Socket
   readonly #isConnected: boolean
   #closing: Promise<void> | undefined
@@ -103,6 +138,7 @@ class UdpSocket implements DatagramSocket {
     this.port = port
     this.#socket = socket
     this.#isConnected = options.connect !== undefined
+    this.remoteAddress = this.#isConnected ? socket.remoteAddress().address : undefined
     for (const ask of ['setRecvBufferSize', 'setSendBufferSize'] as const) {
       try {
         socket[ask](options.bufferBytes)
