@@ -33,11 +33,14 @@ export interface AuthenticatedOptions {
  * The built-in security: an X25519 agreement, mixed with a shared secret where there is one, gives each
  * direction a key, and every datagram carries a tag under it. Bodies are readable by those on the way.
  *
- * @throws RangeError when a secret is shorter than 16 bytes.
+ * @throws RangeError when a secret is shorter than 16 bytes, or a list of them is empty.
  */
 export function authenticated(options: AuthenticatedOptions = {}): KcpSecurity {
   const { secret } = options
   const secrets = secret === undefined ? [] : secret instanceof Uint8Array ? [secret] : secret
+  // It would let everybody in, where a list was given to keep most out.
+  if (secret !== undefined && secrets.length === 0)
+    throw new RangeError('secret must name one secret or more, not an empty list')
   for (const each of secrets) {
     if (each.length < MIN_SECRET_BYTES)
       throw new RangeError(`secret must have ${MIN_SECRET_BYTES} bytes or more, not ${each.length}`)

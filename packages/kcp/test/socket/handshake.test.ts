@@ -305,6 +305,8 @@ atEachStart(() => {
         })
       expect(listener.counters()).toMatchObject({ opened: 2, dropped: { refused: 2 } })
       expect(() => authenticated({ secret: new Uint8Array(15) })).toThrow(RangeError)
+      // A list from which the last has gone must not let everybody in.
+      expect(() => authenticated({ secret: [] })).toThrow(RangeError)
     })
 
     test('a hello or an ACCEPT changed on the way leads to no session with other terms', async () => {
