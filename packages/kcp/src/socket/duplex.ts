@@ -31,7 +31,9 @@ export function duplexOf(session: KcpSession): Duplex {
       goOn()
     },
     final(done) {
-      void session.close().then(() => done(session.closeInfo?.error))
+      session.on('close', ({ error }) => done(error))
+      if (session.closeInfo === undefined) void session.close()
+      else done(session.closeInfo.error)
     },
     destroy(error, done) {
       if (error === null) void session.close()
