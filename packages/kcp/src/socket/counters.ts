@@ -24,6 +24,8 @@ export const DROP_REASONS = [
   'badToken',
   /** Above `maxHandshakesPerSecond` of one network. */
   'handshakeRate',
+  /** Of another worker's session, above `maxForwardsPerSecond`. */
+  'forwardRate',
   /** Above `maxSessions` or `maxSessionsPerAddress`. */
   'full',
   /** The security or the `allow` callback said no. */

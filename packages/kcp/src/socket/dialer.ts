@@ -1,5 +1,5 @@
 import { KcpError } from '../errors.ts'
-import type { DatagramCipher } from './cipher.ts'
+import type { ClientKeyExchange, DatagramCipher } from './cipher.ts'
 import { commonsOfClients } from './commons.ts'
 import type { KcpCounters } from './counters.ts'
 import {
@@ -17,8 +17,12 @@ import {
   readU16,
   readU32,
 } from './datagram.ts'
+import type { DatagramSocket } from './datagram-socket.ts'
 import { Endpoint } from './endpoint.ts'
-import { resolveOptions, whole, type KcpSocketOptions } from './options.ts'
+import { MAX_ACK_DELAY_MS } from './listen-options.ts'
+import { openWithin } from './opening.ts'
+import { agreedIdleTimeoutMs, resolveOptions, whole, type KcpSocketOptions } from './options.ts'
+import { Reopener, tellsOfLostWay } from './reopener.ts'
 import { SafeConversation, type Registry } from './safe-conversation.ts'
 import { KcpSession } from './session.ts'
 import { TimeWait } from './time-wait.ts'
@@ -38,7 +42,7 @@ const NO_TOKEN = new Uint8Array(0)
 export interface KcpConnectOptions extends KcpSocketOptions {
   readonly host: string
   readonly port: number
-  /** Milliseconds until the attempt is given up. @defaultValue 5000 */
+  /** Milliseconds until the attempt is given up, looking the name up included. @defaultValue 5000 */
   readonly connectTimeoutMs?: number
   /** Gives the attempt up, or resets the session once there is one. */
   readonly signal?: AbortSignal
@@ -54,23 +58,18 @@ export async function connect(options: KcpConnectOptions): Promise<KcpSession> {
   const resolved = resolveOptions(options)
   const settings = { connectTimeoutMs: options.connectTimeoutMs ?? 5000 }
   whole(settings, 'connectTimeoutMs', 1, 3_600_000)
+  const { clock, random, security } = resolved
   const { host, port, signal } = options
   signal?.throwIfAborted()
-  const open = resolved.openSocket({
-    connect: { host, port },
-    reusePort: false,
-    bufferBytes: resolved.socketBufferBytes,
-  })
-  const socket = await open.catch((cause: unknown) => {
-    const why = (cause as { code?: string }).code ?? String(cause)
-    throw new KcpError('KCP_CONNECT_FAILED', `${host} port ${port}: ${why}`, { cause })
-  })
-  const endpoint = new Endpoint(socket, resolved, commonsOfClients(resolved.clock))
-  if (signal?.aborted === true) {
-    void socket.close()
-    throw signal.reason
-  }
-  return new Dialer(endpoint, host, port, signal).connect(settings.connectTimeoutMs)
+  const nonce = random(NONCE_BYTES)
+  // Before there is a socket, as it may throw.
+  const exchange = security.begin(random)
+  const timeoutMs = settings.connectTimeoutMs
+  const beganMs = clock.now()
+  const socket = await openWithin(resolved, { connect: { host, port } }, { signal, timeoutMs })
+  const leftMs = Math.max(0, timeoutMs - (clock.now() - beganMs))
+  const endpoint = new Endpoint(socket, resolved, commonsOfClients(clock))
+  return new Dialer(endpoint, { host, port, signal, nonce, exchange }).connect(leftMs)
 }
 
 /** Counters by session: a client's socket has one. */
@@ -82,22 +81,34 @@ export function socketCounters(session: KcpSession): KcpCounters | undefined {
   return counters && { ...counters, dropped: { ...counters.dropped } }
 }
 
+interface DialerInit {
+  readonly host: string
+  readonly port: number
+  readonly signal: AbortSignal | undefined
+  readonly nonce: Uint8Array
+  readonly exchange: ClientKeyExchange
+}
+
 /** One attempt, and then the socket of the session it led to. */
 class Dialer {
   readonly #endpoint: Endpoint
   readonly #host: string
+  /** Of the host. */
+  readonly #address: string
   readonly #port: number
   readonly #signal: AbortSignal | undefined
   readonly #nonce: Uint8Array
   readonly #timeWait = new TimeWait()
   #hello: Uint8Array
   #token: Uint8Array = NO_TOKEN
-  readonly #finish: (reply: Uint8Array, transcript: Uint8Array) => DatagramCipher | undefined
-  readonly #key: Uint8Array
+  readonly #exchange: ClientKeyExchange
+  readonly #reopener: Reopener
   #conversation: SafeConversation | undefined
   #retryMs = FIRST_RETRY_MS
   #tokenTries = 0
   #refusals = 0
+  /** Since when the socket is in use that took the place of another. */
+  #replacedMs = -Infinity
   #cancelRetry: (() => void) | undefined
   #cancelTimeout: (() => void) | undefined
   #resolve: (session: KcpSession) => void = () => {}
@@ -105,18 +116,21 @@ class Dialer {
   #isSettled = false
   readonly #abort = (): void => this.#aborted()
 
-  constructor(endpoint: Endpoint, host: string, port: number, signal: AbortSignal | undefined) {
+  constructor(endpoint: Endpoint, { host, port, signal, nonce, exchange }: DialerInit) {
     this.#endpoint = endpoint
     this.#host = host
+    this.#address = endpoint.socket.remoteAddress ?? host
     this.#port = port
     this.#signal = signal
-    this.#nonce = endpoint.random(NONCE_BYTES)
-    const exchange = endpoint.options.security.begin(endpoint.random)
-    this.#key = exchange.hello
-    this.#finish = (reply, transcript) => exchange.finish(reply, transcript)
+    this.#nonce = nonce
+    this.#exchange = exchange
     this.#hello = this.#encode()
-    endpoint.socket.onDatagram = (bytes, address, from) => this.#deliver(bytes, address, from)
-    endpoint.socket.onError = (error) => this.#failedSend(error)
+    this.#reopener = new Reopener(
+      endpoint,
+      () => this.#conversation !== undefined && this.#conversation.state !== 'closed',
+      (socket) => this.#replaceSocket(socket),
+    )
+    this.#useSocket(endpoint.socket)
   }
 
   connect(timeoutMs: number): Promise<KcpSession> {
@@ -128,8 +142,28 @@ class Dialer {
       this.#cancelTimeout = clock.setTimer(timeoutMs, () =>
         this.#fail(new KcpError('KCP_CONNECT_FAILED', `${this.#where}: no answer`)),
       )
-      this.#sendHello()
+      if (this.#signal?.aborted === true) this.#aborted()
+      else this.#sendHello()
     })
+  }
+
+  #useSocket(socket: DatagramSocket): void {
+    socket.onDatagram = (bytes, address, from) => this.#deliver(bytes, address, from)
+    socket.onError = (error) => this.#failedSend(error)
+    this.#endpoint.socket = socket
+  }
+
+  /** The listener finds the session in what comes from the new address. */
+  #replaceSocket(socket: DatagramSocket): void {
+    const endpoint = this.#endpoint
+    const before = endpoint.socket
+    before.onError = () => {}
+    void before.close()
+    this.#useSocket(socket)
+    this.#replacedMs = endpoint.now()
+    endpoint.options.logger.debug('another socket', { port: socket.port })
+    // A ping at once, so that it need not wait for the next thing to say.
+    this.#conversation?.start(endpoint.now())
   }
 
   get #where(): string {
@@ -144,13 +178,13 @@ class Dialer {
       idleTimeoutMs,
       window: rcvWnd,
       token: this.#token,
-      key: this.#key,
+      key: this.#exchange.hello,
     })
   }
 
   #sendHello(): void {
     const { clock } = this.#endpoint
-    this.#endpoint.send(this.#hello, 0, this.#hello.length, this.#host, this.#port)
+    this.#endpoint.send(this.#hello, 0, this.#hello.length, this.#address, this.#port)
     this.#cancelRetry?.()
     this.#cancelRetry = clock.setTimer(this.#retryMs, () => {
       this.#retryMs = Math.min(this.#retryMs * 1.5, MAX_RETRY_MS)
@@ -176,10 +210,18 @@ class Dialer {
       endpoint.drop('unexpected')
       return
     }
-    if (kind === KIND.retry) this.#takeRetry(bytes)
-    else if (kind === KIND.accept) this.#takeAccept(bytes)
-    else if (kind === KIND.refuse) this.#takeRefuse(bytes)
-    else endpoint.drop(bytes.length === 0 ? 'tooShort' : 'unknownKind')
+    try {
+      if (kind === KIND.retry) this.#takeRetry(bytes)
+      else if (kind === KIND.accept) this.#takeAccept(bytes)
+      else if (kind === KIND.refuse) this.#takeRefuse(bytes)
+      else endpoint.drop(bytes.length === 0 ? 'tooShort' : 'unknownKind')
+    } catch (error) {
+      // Not even a security of the caller's may end the process at what a stranger sends.
+      endpoint.drop('malformed')
+      endpoint.options.logger.debug('an answer made the handshake throw', {
+        message: (error as Error).message,
+      })
+    }
   }
 
   #deliverSealed(bytes: Uint8Array, address: string, port: number): void {
@@ -228,16 +270,18 @@ class Dialer {
       return
     }
     const { conv, reply, bodyStart } = header
-    const cipher = this.#finish(reply, this.#hello)
+    const cipher = this.#exchange.finish(reply, this.#hello)
     const end = cipher?.open(bytes, 0, bodyStart, bytes.length, 0) ?? -1
     // Forged, or spoilt on the way: the right one may still come.
     if (cipher === undefined || end - bodyStart !== ACCEPT_BODY_BYTES) {
       endpoint.drop('notAuthentic')
       return
     }
-    const idleTimeoutMs = Math.max(100, readU32(bytes, bodyStart))
+    // The listener is who it is, and may say anything for all that.
+    const { options } = endpoint
+    const idleTimeoutMs = agreedIdleTimeoutMs(options.idleTimeoutMs, readU32(bytes, bodyStart))
     const window = Math.max(1, readU16(bytes, bodyStart + 4))
-    const maxAckDelayMs = readU16(bytes, bodyStart + 6)
+    const maxAckDelayMs = Math.min(readU16(bytes, bodyStart + 6), MAX_ACK_DELAY_MS)
     this.#open({ conv, cipher, idleTimeoutMs, window, maxAckDelayMs })
   }
 
@@ -253,16 +297,17 @@ class Dialer {
     const registry: Registry = {
       onEstablished: () => {},
       onLeave: (conversation) => this.#left(conversation),
+      onUnanswered: ({ address, port }) => this.#reopener.reopen(address, port),
     }
-    const peer = { address: this.#host, port: this.#port, isClient: true }
+    const peer = { address: this.#address, port: this.#port, isClient: true }
     const conversation = new SafeConversation(endpoint, registry, { ...agreed, ...peer }, now)
     this.#conversation = conversation
     endpoint.counters.opened += 1
     const session = new KcpSession(conversation)
     countersOf.set(session, endpoint.counters)
     this.#settle()
-    conversation.start(now)
     this.#resolve(session)
+    conversation.start(now)
   }
 
   #left(conversation: SafeConversation): void {
@@ -278,8 +323,12 @@ class Dialer {
 
   #failedSend(error: Error): void {
     this.#endpoint.options.logger.debug('socket error', { message: error.message })
+    if (tellsOfLostWay(error)) this.#reopener.reopen(this.#address, this.#port)
     if ((error as { code?: string }).code !== 'ECONNREFUSED') return
-    this.#conversation?.refused(this.#endpoint.now())
+    const conversation = this.#conversation
+    // A network through which nothing was heard yet may have no way there, and a router that says it like this.
+    if (conversation !== undefined && conversation.lastHeardMs > this.#replacedMs)
+      conversation.refused(this.#endpoint.now())
     if (this.#isSettled) return
     this.#refusals += 1
     if (this.#refusals < MAX_REFUSALS) {

@@ -7,6 +7,11 @@ export interface KcpWorker {
   readonly count: number
   /** Takes a datagram of another worker's session, to hand to that one's `listener.deliver`. */
   readonly forward: (worker: number, datagram: Uint8Array, address: string, port: number) => void
+  /**
+   * Datagrams handed to `forward` a second, a tenth of them at once. Which of them are of a session only the
+   * other worker can tell, so a flood of forged ones goes there too, as far as this lets it. @defaultValue 10000
+   */
+  readonly maxForwardsPerSecond?: number
 }
 
 export interface KcpListenOptions extends KcpSocketOptions {
@@ -22,7 +27,7 @@ export interface KcpListenOptions extends KcpSocketOptions {
   readonly allow?: (address: string, port: number) => boolean
   /** Sessions at one time. @defaultValue 16384 */
   readonly maxSessions?: number
-  /** Sessions of one IP address at one time. @defaultValue 256 */
+  /** Sessions of one IPv4 address, or of one /64 of IPv6, at one time. @defaultValue 256 */
   readonly maxSessionsPerAddress?: number
   /** Answers to first hellos a second, from whomever; a tenth of them at once; each costs a small datagram. @defaultValue 5000 */
   readonly maxRetriesPerSecond?: number
@@ -49,6 +54,11 @@ export type ResolvedLimits = Required<
   >
 >
 
+/** Of `maxAckDelayMs`, whoever names it. */
+export const MAX_ACK_DELAY_MS = 1000
+/** Of a worker. */
+export const DEFAULT_FORWARDS_PER_SECOND = 10_000
+
 const LIMITS: ResolvedLimits = {
   maxSessions: 16_384,
   maxSessionsPerAddress: 256,
@@ -62,12 +72,13 @@ export function resolveLimits(options: KcpListenOptions): ResolvedLimits {
   const limits = { ...LIMITS }
   for (const field of Object.keys(limits) as (keyof ResolvedLimits)[]) {
     limits[field] = options[field] ?? limits[field]
-    whole(limits, field, 0, field === 'maxAckDelayMs' ? 1000 : 2 ** 31)
+    whole(limits, field, 0, field === 'maxAckDelayMs' ? MAX_ACK_DELAY_MS : 2 ** 31)
   }
   const { worker } = options
   if (worker !== undefined) {
     whole(worker, 'count', 1, 4096)
     whole(worker, 'index', 0, worker.count - 1)
+    if (worker.maxForwardsPerSecond !== undefined) whole(worker, 'maxForwardsPerSecond', 0, 2 ** 31)
   }
   return limits
 }

@@ -1,5 +1,6 @@
 import { KcpError } from '../errors.ts'
 import { KCP_CLOSE } from './close-codes.ts'
+import { closeAll, rejectAfter } from './closing.ts'
 import { ConvFilter } from './flood/conv-filter.ts'
 import { addCounters, newCounters, type KcpCounters } from './counters.ts'
 import type { DatagramSocket } from './datagram-socket.ts'
@@ -15,13 +16,17 @@ import {
 } from './datagram.ts'
 import { Endpoint } from './endpoint.ts'
 import { Handshakes } from './handshakes.ts'
+import { HostCounts } from './host-counts.ts'
 import {
+  DEFAULT_FORWARDS_PER_SECOND,
   resolveLimits,
   type KcpListenOptions,
   type KcpWorker,
   type ResolvedLimits,
 } from './listen-options.ts'
-import { resolveOptions } from './options.ts'
+import { openWithin } from './opening.ts'
+import { agreedIdleTimeoutMs, resolveOptions } from './options.ts'
+import { RateLimit } from './rate-limit.ts'
 import { SafeConversation, type Registry } from './safe-conversation.ts'
 import { LoadWatch } from './load-watch.ts'
 import { TOKEN_KEY_BYTES } from './retry-tokens.ts'
@@ -39,7 +44,7 @@ const FLOOD_DROPS = 5000
  *
  * @param onSession - Called once a client's address and keys are proven.
  * @throws KcpError `KCP_LISTEN_FAILED` when the port cannot be had.
- * @throws RangeError when an option is out of range.
+ * @throws RangeError when an option is out of range. An abort before that rejects with the signal's reason.
  */
 export async function listen(
   options: KcpListenOptions,
@@ -48,24 +53,8 @@ export async function listen(
   const resolved = resolveOptions(options)
   const limits = resolveLimits(options)
   const { host = '0.0.0.0', port, reusePort = false, signal } = options
-  signal?.throwIfAborted()
-  const open = resolved.openSocket({
-    bind: { host, port },
-    reusePort,
-    bufferBytes: resolved.socketBufferBytes,
-  })
-  const socket = await open.catch((cause: unknown) => {
-    const why = (cause as { code?: string }).code ?? String(cause)
-    throw new KcpError('KCP_LISTEN_FAILED', `${host} port ${port}: ${why}`, { cause })
-  })
-  const endpoint = new Endpoint(socket, resolved)
-  const listener = new KcpListener(endpoint, options, limits, onSession)
-  if (signal !== undefined) {
-    const stop = (): void => void listener.close()
-    if (signal.aborted) stop()
-    else signal.addEventListener('abort', stop, { once: true })
-  }
-  return listener
+  const socket = await openWithin(resolved, { bind: { host, port }, reusePort }, { signal })
+  return new KcpListener(new Endpoint(socket, resolved), options, limits, onSession)
 }
 
 /** A bound port and its sessions. */
@@ -73,13 +62,14 @@ export class KcpListener implements AsyncDisposable {
   readonly #endpoint: Endpoint
   readonly #limits: ResolvedLimits
   readonly #worker: KcpWorker | undefined
+  readonly #forwards: RateLimit
   readonly #allow: (address: string, port: number) => boolean
   readonly #onSession: (session: KcpSession) => void
   readonly #handshakes: Handshakes
   /** By `conv | 0`: a number of 31 bits and a sign is found fastest. */
   readonly #conversations = new Map<number, SafeConversation>()
   #sessionCount = 0
-  readonly #perAddress = new Map<string, number>()
+  readonly #perHost = new HostCounts()
   /** Those of `#conversations` and `#timeWait`. */
   readonly #convs = new ConvFilter()
   readonly #timeWait = new TimeWait((conv) => this.#convs.delete(conv))
@@ -91,8 +81,11 @@ export class KcpListener implements AsyncDisposable {
   #hellosDropped = 0
   readonly #registry: Registry
   #cancelExpiry: (() => void) | undefined
+  readonly #signal: AbortSignal | undefined
+  readonly #onAbort = (): void => void this.close()
   #isClosed = false
   #closing: Promise<void> | undefined
+  readonly #closed = Promise.withResolvers<void>()
 
   /** @internal Use `listen`. */
   constructor(
@@ -104,6 +97,8 @@ export class KcpListener implements AsyncDisposable {
     this.#endpoint = endpoint
     this.#limits = limits
     this.#worker = options.worker
+    const perSecond = options.worker?.maxForwardsPerSecond ?? DEFAULT_FORWARDS_PER_SECOND
+    this.#forwards = new RateLimit(perSecond, endpoint.now(), Math.ceil(perSecond / 10))
     this.#allow = options.allow ?? (() => true)
     this.#onSession = onSession
     this.#registry = {
@@ -139,6 +134,9 @@ export class KcpListener implements AsyncDisposable {
     })
     tellSmallBuffer(endpoint)
     this.#expireLater()
+    this.#signal = options.signal
+    if (this.#signal?.aborted === true) this.#onAbort()
+    else this.#signal?.addEventListener('abort', this.#onAbort)
   }
 
   get address(): string {
@@ -193,8 +191,14 @@ export class KcpListener implements AsyncDisposable {
   /** Resets all sessions and closes the port, at once. */
   abort(): Promise<void> {
     this.#isClosed = true
-    this.#resetAll('aborted')
-    return (this.#closing ??= this.#closeSocket())
+    const thrown = this.#resetAll('aborted')
+    this.#closing ??= this.#closeSocket()
+    return rejectAfter(this.#closing, thrown)
+  }
+
+  /** Settles once the port has been given back, whichever way that came about. */
+  get closed(): Promise<void> {
+    return this.#closed.promise
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -202,17 +206,23 @@ export class KcpListener implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    await Promise.all(
-      this.sessions.map((session) => session.close(KCP_CLOSE.goingAway, 'going away')),
-    )
+    const thrown = await closeAll(this.sessions, KCP_CLOSE.goingAway, 'going away')
     // Clients that have been accepted and have said nothing yet believe that they have a session.
-    this.#resetAll('going away')
-    await this.#closeSocket()
+    thrown.push(...this.#resetAll('going away'))
+    await rejectAfter(this.#closeSocket(), thrown)
   }
 
-  #resetAll(reason: string): void {
-    for (const conversation of [...this.#conversations.values()])
-      conversation.destroy(KCP_CLOSE.lost, reason, new KcpError('KCP_CLOSED', reason))
+  /** Gives what the owners of sessions throw: one of them keeps none of the others open. */
+  #resetAll(reason: string): unknown[] {
+    const thrown: unknown[] = []
+    for (const conversation of [...this.#conversations.values()]) {
+      try {
+        conversation.destroy(KCP_CLOSE.lost, reason, new KcpError('KCP_CLOSED', reason))
+      } catch (error) {
+        thrown.push(error)
+      }
+    }
+    return thrown
   }
 
   #helloDropped(nowMs: number): void {
@@ -229,12 +239,17 @@ export class KcpListener implements AsyncDisposable {
     this.#endpoint.socket = socket
   }
 
-  #closeSocket(): Promise<void> {
+  async #closeSocket(): Promise<void> {
+    this.#signal?.removeEventListener('abort', this.#onAbort)
     this.#cancelExpiry?.()
     this.#load.stop()
     this.#shelters.close()
     this.#endpoint.turns.wheel.clear()
-    return this.#scrubbing.closePort()
+    try {
+      await this.#scrubbing.closePort()
+    } finally {
+      this.#closed.resolve()
+    }
   }
 
   #closeIfUnused(): void {
@@ -251,7 +266,9 @@ export class KcpListener implements AsyncDisposable {
     }
     const worker = this.#worker
     if (worker !== undefined && conv % worker.count !== worker.index) {
-      worker.forward(conv % worker.count, bytes, address, port)
+      if (this.#forwards.take(endpoint.now()))
+        worker.forward(conv % worker.count, bytes, address, port)
+      else endpoint.drop('forwardRate')
       return
     }
     if (!this.#timeWait.has(conv)) {
@@ -270,18 +287,35 @@ export class KcpListener implements AsyncDisposable {
     port: number,
     now: number,
   ): Uint8Array | RefuseReason {
+    const { maxSessions, maxSessionsPerAddress } = this.#limits
+    if (this.#conversations.size >= maxSessions) return 'full'
+    if (this.#perHost.of(address) >= maxSessionsPerAddress) return 'full'
+    if (this.#isClosed || !this.#allow(address, port)) return 'refused'
+    try {
+      return this.#begin(hello, transcript, address, port, now)
+    } catch (error) {
+      // Not even a security of the caller's may end the process at what a stranger sends.
+      this.#endpoint.options.logger.warn('a hello made the handshake throw', {
+        message: (error as Error).message,
+      })
+      return 'key'
+    }
+  }
+
+  #begin(
+    hello: Hello,
+    transcript: Uint8Array,
+    address: string,
+    port: number,
+    now: number,
+  ): Uint8Array | RefuseReason {
     const endpoint = this.#endpoint
     const { options } = endpoint
-    const limits = this.#limits
-    const fromAddress = this.#perAddress.get(address) ?? 0
-    if (this.#conversations.size >= limits.maxSessions) return 'full'
-    if (fromAddress >= limits.maxSessionsPerAddress) return 'full'
-    if (this.#isClosed || !this.#allow(address, port)) return 'refused'
     const agreed = options.security.accept(hello.key, transcript, endpoint.random)
     if (agreed === undefined) return 'key'
     const { cipher, reply } = agreed
     const conv = this.#newConv()
-    const idleTimeoutMs = Math.min(hello.idleTimeoutMs, options.idleTimeoutMs)
+    const idleTimeoutMs = agreedIdleTimeoutMs(options.idleTimeoutMs, hello.idleTimeoutMs)
     const header = encodeAcceptHeader(
       hello.nonce,
       conv,
@@ -292,7 +326,7 @@ export class KcpListener implements AsyncDisposable {
     if (bytes.length > transcript.length) return 'key'
     writeU32(bytes, bodyStart, idleTimeoutMs)
     writeU16(bytes, bodyStart + 4, options.rcvWnd)
-    writeU16(bytes, bodyStart + 6, limits.maxAckDelayMs)
+    writeU16(bytes, bodyStart + 6, this.#limits.maxAckDelayMs)
     cipher.seal(bytes, 0, bodyStart, bodyStart + ACCEPT_BODY_BYTES, 0)
     const conversation = new SafeConversation(
       endpoint,
@@ -302,7 +336,7 @@ export class KcpListener implements AsyncDisposable {
     )
     this.#conversations.set(conv | 0, conversation)
     this.#convs.add(conv)
-    this.#perAddress.set(address, fromAddress + 1)
+    this.#perHost.add(address)
     conversation.start(now)
     return bytes
   }
@@ -323,7 +357,18 @@ export class KcpListener implements AsyncDisposable {
   #establish(conversation: SafeConversation): void {
     this.#endpoint.counters.opened += 1
     this.#sessionCount += 1
-    this.#onSession(new KcpSession(conversation))
+    const session = new KcpSession(conversation)
+    try {
+      this.#onSession(session)
+    } catch (error) {
+      // It belongs to nobody, and its client would keep it alive.
+      conversation.destroy(
+        KCP_CLOSE.lost,
+        'nobody took it',
+        new KcpError('KCP_CLOSED', 'onSession threw'),
+      )
+      throw error
+    }
   }
 
   #forget(conversation: SafeConversation): void {
@@ -331,10 +376,7 @@ export class KcpListener implements AsyncDisposable {
     const now = this.#endpoint.now()
     this.#conversations.delete(conv | 0)
     if (conversation.owner !== undefined) this.#sessionCount -= 1
-    const address = conversation.firstAddress
-    const left = (this.#perAddress.get(address) ?? 1) - 1
-    if (left === 0) this.#perAddress.delete(address)
-    else this.#perAddress.set(address, left)
+    this.#perHost.delete(conversation.firstAddress)
     const { address: lastAddress, port } = conversation
     const untilMs = now + 2 * this.#endpoint.options.idleTimeoutMs
     const answer = conversation.lastWord()

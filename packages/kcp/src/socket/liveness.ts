@@ -21,7 +21,7 @@ export class Liveness {
   #firstPingMs = -1
   /** How long a ping and its answer took, or those that were lost before them as well. */
   #tripMs = 0
-  /** What the other end last sent was meant to be answered by the owner, not by a machine. */
+  /** Since when the other end might say something: its owner did last, or has something to acknowledge. */
   #hushFromMs = Infinity
   #refusedMs = Infinity
 
@@ -43,6 +43,11 @@ export class Liveness {
   /** One with something of its owner's came. */
   heardOwner(nowMs: number): void {
     this.#hushFromMs = nowMs
+  }
+
+  /** Something that the other end has to acknowledge goes out. */
+  said(nowMs: number): void {
+    if (this.#hushFromMs === Infinity && this.#pings === 0) this.#hushFromMs = nowMs
   }
 
   answered(nowMs: number): void {

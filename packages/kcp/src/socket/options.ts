@@ -11,6 +11,10 @@ import { openUdpSocket } from './udp-socket.ts'
 /** Every path carries so much; QUIC's floor. */
 export const BASE_DATAGRAM_BYTES = 1200
 
+/** Of `idleTimeoutMs`, whoever asks for it. KCP counts no longer times. */
+const MIN_IDLE_TIMEOUT_MS = 100
+const MAX_IDLE_TIMEOUT_MS = 2 ** 30
+
 /** `fast`: resends early and often, for games. `normal`: less of both, for everything else. */
 export type KcpProfile = 'normal' | 'fast'
 
@@ -47,7 +51,7 @@ export interface KcpSessionOptions extends Partial<KcpTuning> {
   readonly maxMessageBytes?: number
   /** Bytes waiting to be sent at which the session is reset. @defaultValue 1 MiB */
   readonly maxBufferedBytes?: number
-  /** Milliseconds without an authentic datagram after which the other end is gone; the smaller of both ends' counts. @defaultValue 30000 */
+  /** Milliseconds without an authentic datagram after which the other end is gone, 100 to 2^30; the smaller of both ends' counts. @defaultValue 30000 */
   readonly idleTimeoutMs?: number
   /** Milliseconds of silence before a client asks whether the other end is there; keeps NATs open too. @defaultValue 15000 */
   readonly keepaliveMs?: number
@@ -108,11 +112,14 @@ export function resolveOptions(options: KcpSocketOptions): ResolvedSocketOptions
     ...defined,
     security: options.security ?? authenticated(),
   }
+  whole(resolved, 'nodelay', 0, 2)
+  whole(resolved, 'interval', 1, 5000)
+  whole(resolved, 'resend', 0, 32_767)
   whole(resolved, 'sndWnd', 1, 32_767)
   whole(resolved, 'rcvWnd', 1, 32_767)
   whole(resolved, 'maxMessageBytes', 1, MAX_FRAME_BYTES)
   whole(resolved, 'maxBufferedBytes', 1, Number.MAX_SAFE_INTEGER)
-  whole(resolved, 'idleTimeoutMs', 100, 0xffff_ffff)
+  whole(resolved, 'idleTimeoutMs', MIN_IDLE_TIMEOUT_MS, MAX_IDLE_TIMEOUT_MS)
   whole(resolved, 'keepaliveMs', 50, 0xffff_ffff)
   whole(resolved, 'closeTimeoutMs', 0, 600_000)
   whole(resolved, 'maxDatagramBytes', BASE_DATAGRAM_BYTES, MAX_DATAGRAM_BYTES)
@@ -121,6 +128,10 @@ export function resolveOptions(options: KcpSocketOptions): ResolvedSocketOptions
   whole(resolved, 'socketBufferBytes', 1, 2 ** 30)
   return resolved
 }
+
+/** The idle timeout of a session: the smaller of both ends' counts, whatever the other end told. */
+export const agreedIdleTimeoutMs = (own: number, told: number): number =>
+  Math.max(MIN_IDLE_TIMEOUT_MS, Math.min(own, told))
 
 /** @throws RangeError when a field is no whole number within its range. */
 export function whole<T>(options: T, field: keyof T & string, least: number, most: number): void {

@@ -16,7 +16,7 @@ export interface RawOptions {
   readonly envelope?: 'none' | 'crc'
   /** `messages` as the C original has them, or `stream`, which kcp-go needs. @defaultValue 'messages' */
   readonly framing?: 'messages' | 'stream'
-  /** KCP's MTU, 50 to 1500, without the envelope. @defaultValue 1400 */
+  /** KCP's MTU, 50 to 1500 less the 20 bytes of the envelope. @defaultValue 1400 */
   readonly mtu?: number
 }
 

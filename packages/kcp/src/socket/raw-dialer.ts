@@ -1,14 +1,15 @@
-import { KcpError } from '../errors.ts'
 import { commonsOfClients } from './commons.ts'
 import { MAX_DATAGRAM_BYTES } from './datagram.ts'
 import { Endpoint } from './endpoint.ts'
-import { resolveOptions, type KcpSocketOptions } from './options.ts'
+import { openWithin } from './opening.ts'
+import { resolveOptions, whole, type KcpSocketOptions } from './options.ts'
 import {
   envelopeBytes,
   openEnvelope,
   RawConversation,
   type RawOptions,
 } from './raw-conversation.ts'
+import { checkRaw } from './raw-options.ts'
 import { KcpSession } from './session.ts'
 
 /** Options of `connectRaw`; what only sessions with a handshake have is not among them. */
@@ -33,19 +34,17 @@ export interface KcpRawConnectOptions
  */
 export async function connectRaw(options: KcpRawConnectOptions): Promise<KcpSession> {
   const resolved = resolveOptions(options)
+  checkRaw(options)
   const { host, port } = options
-  const bufferBytes = resolved.socketBufferBytes
-  const open = resolved.openSocket({ connect: { host, port }, reusePort: false, bufferBytes })
-  const socket = await open.catch((cause: unknown) => {
-    const why = (cause as { code?: string }).code ?? String(cause)
-    throw new KcpError('KCP_CONNECT_FAILED', `${host} port ${port}: ${why}`, { cause })
-  })
+  const conv = options.conv ?? drawConv(resolved.random(4))
+  whole({ conv }, 'conv', 1, 0xffff_ffff)
+  const socket = await openWithin(resolved, { connect: { host, port } })
   const endpoint = new Endpoint(socket, resolved, commonsOfClients(resolved.clock))
   const now = endpoint.now()
   const conversation = new RawConversation(
     endpoint,
-    options.conv ?? drawConv(resolved.random(4)),
-    { address: host, port },
+    conv,
+    { address: socket.remoteAddress ?? host, port },
     options,
     () => endpoint.clock.defer(() => void socket.close()),
     now,

@@ -1,8 +1,12 @@
 import { IKCP_CMD_PUSH, IKCP_OVERHEAD } from '../constants.ts'
 import { KcpError } from '../errors.ts'
+import { KCP_CLOSE } from './close-codes.ts'
+import { closeAll, rejectAfter } from './closing.ts'
 import type { KcpCounters } from './counters.ts'
 import { MAX_DATAGRAM_BYTES, readU32 } from './datagram.ts'
 import { Endpoint } from './endpoint.ts'
+import { HostCounts } from './host-counts.ts'
+import { openWithin } from './opening.ts'
 import { resolveOptions, whole, type KcpSocketOptions } from './options.ts'
 import {
   envelopeBytes,
@@ -10,6 +14,7 @@ import {
   RawConversation,
   type RawOptions,
 } from './raw-conversation.ts'
+import { checkRaw } from './raw-options.ts'
 import { KcpSession } from './session.ts'
 
 /** Conversations that are over are not begun anew by what is still on its way for so long. */
@@ -36,7 +41,7 @@ export interface KcpRawListenOptions
   readonly allow: (address: string, port: number, conv: number) => boolean
   /** Sessions at one time. @defaultValue 1024 */
   readonly maxSessions?: number
-  /** Sessions of one IP address at one time. @defaultValue 16 */
+  /** Sessions of one IPv4 address, or of one /64 of IPv6, at one time. @defaultValue 16 */
   readonly maxSessionsPerAddress?: number
 }
 
@@ -52,6 +57,9 @@ export async function listenRaw(
   onSession: (session: KcpSession) => void,
 ): Promise<KcpRawListener> {
   const resolved = resolveOptions(options)
+  checkRaw(options)
+  if (typeof options.allow !== 'function')
+    throw new TypeError('allow must be a function, as plain peers prove nothing')
   const limits = {
     maxSessions: options.maxSessions ?? 1024,
     maxSessionsPerAddress: options.maxSessionsPerAddress ?? 16,
@@ -59,12 +67,7 @@ export async function listenRaw(
   whole(limits, 'maxSessions', 0, 2 ** 31)
   whole(limits, 'maxSessionsPerAddress', 0, 2 ** 31)
   const { host = '0.0.0.0', port, reusePort = false } = options
-  const bufferBytes = resolved.socketBufferBytes
-  const open = resolved.openSocket({ bind: { host, port }, reusePort, bufferBytes })
-  const socket = await open.catch((cause: unknown) => {
-    const why = (cause as { code?: string }).code ?? String(cause)
-    throw new KcpError('KCP_LISTEN_FAILED', `${host} port ${port}: ${why}`, { cause })
-  })
+  const socket = await openWithin(resolved, { bind: { host, port }, reusePort })
   return new KcpRawListener(new Endpoint(socket, resolved), { ...options, ...limits }, onSession)
 }
 
@@ -79,7 +82,7 @@ export class KcpRawListener implements AsyncDisposable {
     string,
     { readonly conversation: RawConversation; readonly session: KcpSession }
   >()
-  readonly #perAddress = new Map<string, number>()
+  readonly #perHost = new HostCounts()
   readonly #ended = new Map<string, number>()
   #closing: Promise<void> | undefined
 
@@ -150,9 +153,9 @@ export class KcpRawListener implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    await Promise.all([...this.#sessions.values()].map(({ session }) => session.close()))
+    const thrown = await closeAll([...this.#sessions.values()].map(({ session }) => session))
     this.#endpoint.turns.wheel.clear()
-    await this.#endpoint.socket.close()
+    await rejectAfter(this.#endpoint.socket.close(), thrown)
   }
 
   #begin(
@@ -177,8 +180,8 @@ export class KcpRawListener implements AsyncDisposable {
       return undefined
     }
     const { maxSessions, maxSessionsPerAddress, allow } = this.#options
-    const fromAddress = this.#perAddress.get(address) ?? 0
-    if (this.#sessions.size >= maxSessions || fromAddress >= maxSessionsPerAddress) {
+    const fromHost = this.#perHost.of(address)
+    if (this.#sessions.size >= maxSessions || fromHost >= maxSessionsPerAddress) {
       endpoint.drop('full')
       return undefined
     }
@@ -196,18 +199,26 @@ export class KcpRawListener implements AsyncDisposable {
     )
     const session = new KcpSession(conversation)
     this.#sessions.set(key, { conversation, session })
-    this.#perAddress.set(address, fromAddress + 1)
+    this.#perHost.add(address)
     endpoint.counters.opened += 1
     conversation.start(now)
-    this.#onSession(session)
+    try {
+      this.#onSession(session)
+    } catch (error) {
+      // It belongs to nobody, and its peer would keep it alive.
+      conversation.destroy(
+        KCP_CLOSE.lost,
+        'nobody took it',
+        new KcpError('KCP_CLOSED', 'onSession threw'),
+      )
+      throw error
+    }
     return conversation
   }
 
   #forget(key: string, conv: number, address: string): void {
     this.#sessions.delete(key)
-    const left = (this.#perAddress.get(address) ?? 1) - 1
-    if (left === 0) this.#perAddress.delete(address)
-    else this.#perAddress.set(address, left)
+    this.#perHost.delete(address)
     if (this.#ended.size >= MAX_ENDED) this.#ended.delete(this.#ended.keys().next().value!)
     this.#ended.set(`${key} ${conv}`, this.#endpoint.now() + ENDED_MS)
   }

@@ -205,6 +205,7 @@ export class SafeConversation extends Conversation {
     const end = this.#cipher.seal(bytes, from, offset, offset + length, counter)
     this.endpoint.send(bytes, from, end, this.address, this.port)
     this.lastSentMs = this.endpoint.now()
+    if (this.kcp.waitSnd > 0) this.#liveness?.said(this.lastSentMs)
     if (length + overhead + 64 > this.#pathBytes) this.#wantLarger()
   }
 

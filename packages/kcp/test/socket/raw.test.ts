@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { seededRandom } from '@rts/testing'
 import { describe, expect, test } from 'vitest'
 import { connectRaw, Kcp, listenRaw, type KcpSession } from '../../src/index.ts'
+import { writeU32 } from '../../src/socket/datagram.ts'
 import { openEnvelope } from '../../src/socket/raw-conversation.ts'
 import { atEachStart, Heard, VirtualNetwork } from '../support/virtual-network.ts'
 import { SMUX, SmuxReader } from './smux.ts'
@@ -11,12 +12,17 @@ const SERVER = '10.0.0.1 7000'
 const at = { host: '10.0.0.1', port: 7000 }
 const allow = (): boolean => true
 
-/** The first datagram of a plain peer. */
-function first(conv: number, payload = new Uint8Array(10)): Uint8Array {
+/** The first datagram of a plain peer on that network. */
+function first(
+  { initialSn }: VirtualNetwork,
+  conv: number,
+  payload = new Uint8Array(10),
+): Uint8Array {
   let datagram = new Uint8Array(0)
-  const kcp = new Kcp(conv, (bytes, offset, length) => {
+  const output = (bytes: Uint8Array, offset: number, length: number): void => {
     datagram = bytes.slice(offset, offset + length)
-  })
+  }
+  const kcp = new Kcp(conv, output, { initialSn })
   kcp.send(payload)
   kcp.flush(0)
   return datagram
@@ -82,18 +88,20 @@ atEachStart(() => {
         },
         () => {},
       )
-      const later = first(1)
-      later[12] = 1
-      const ack = first(1)
+      const later = first(network, 1)
+      writeU32(later, 12, network.initialSn + 1)
+      const ack = first(network, 1)
       ack[4] = 82
-      const zero = first(1)
+      const zero = first(network, 1)
       zero.fill(0, 0, 4)
       for (const bytes of [later, ack, zero]) network.inject('10.1.1.1 1', SERVER, bytes)
       expect(listener.counters().dropped.rawNotFirst).toBe(3)
-      network.inject('10.1.1.1 1', SERVER, first(13))
+      network.inject('10.1.1.1 1', SERVER, first(network, 13))
       expect(listener.counters().dropped.refused).toBe(1)
-      for (let port = 1; port <= 4; port += 1) network.inject(`10.1.1.1 ${port}`, SERVER, first(1))
-      for (let port = 1; port <= 4; port += 1) network.inject(`10.1.1.2 ${port}`, SERVER, first(1))
+      for (let port = 1; port <= 4; port += 1)
+        network.inject(`10.1.1.1 ${port}`, SERVER, first(network, 1))
+      for (let port = 1; port <= 4; port += 1)
+        network.inject(`10.1.1.2 ${port}`, SERVER, first(network, 1))
       expect(listener.counters()).toMatchObject({ opened: 3, dropped: { full: 5 } })
       expect(asked).toContainEqual(['10.1.1.1', 1, 13])
     })
@@ -103,12 +111,12 @@ atEachStart(() => {
       const sessions: KcpSession[] = []
       const options = { ...network.on('10.0.0.1'), ...at, allow }
       const listener = await listenRaw(options, (session) => sessions.push(session))
-      network.inject('10.1.1.1 1', SERVER, first(1))
-      network.inject('10.1.1.1 1', SERVER, first(2))
+      network.inject('10.1.1.1 1', SERVER, first(network, 1))
+      network.inject('10.1.1.1 1', SERVER, first(network, 2))
       expect(listener.counters().dropped.rawConv).toBe(1)
       expect(sessions.map(({ conv, isOpen }) => [conv, isOpen])).toEqual([[1, true]])
       await network.settle(sessions[0]!.close(), 10_000)
-      network.inject('10.1.1.1 1', SERVER, first(1))
+      network.inject('10.1.1.1 1', SERVER, first(network, 1))
       expect(listener.counters().dropped.closedConv).toBe(1)
     })
 
@@ -128,7 +136,7 @@ atEachStart(() => {
       near.send(new Uint8Array(10))
       network.run(100)
       const client = `10.0.9.1 ${sessions[0]!.remotePort}`
-      const good = first(near.conv, new Uint8Array(40))
+      const good = first(network, near.conv, new Uint8Array(40))
       const bad: Uint8Array[] = Array.from({ length: good.length }, (_, end) => good.slice(0, end))
       const changed = (offset: number, ...bytes: number[]): void => {
         const copy = good.slice()
@@ -138,7 +146,9 @@ atEachStart(() => {
       changed(0, good[0]! ^ 1)
       for (const command of [0, 80, 85, 255]) changed(4, command)
       for (const fragment of [128, 255]) changed(4, 81, fragment)
-      changed(16, 99)
+      const una = new Uint8Array(4)
+      writeU32(una, 0, network.initialSn + 99)
+      changed(16, ...una)
       changed(20, 41)
       changed(20, 255, 255, 255, 255)
       bad.push(Buffer.concat([good, good.subarray(0, 24), new Uint8Array(1400)]))
@@ -163,6 +173,67 @@ atEachStart(() => {
       other.send(new Uint8Array(7))
       network.run(100)
       expect(sessions).toHaveLength(2)
+    })
+
+    test.each([
+      { mtu: 10 },
+      { mtu: 49 },
+      { mtu: 1501 },
+      { mtu: 9000 },
+      { mtu: 1400.5 },
+      { mtu: 1481, envelope: 'crc' as const },
+      { envelope: 'CRC' as 'crc' },
+      { framing: 'frames' as 'stream' },
+      { interval: 0 },
+      { nodelay: 3 },
+      { resend: 65_536 },
+      { sndWnd: 0 },
+      { idleTimeoutMs: 2 ** 31 },
+    ])('options out of range are refused before there is a socket: %o', async (bad) => {
+      const openSocket = (): never => {
+        throw new Error('opened')
+      }
+      const options = { ...at, ...bad, openSocket }
+      await expect(listenRaw({ ...options, allow }, () => {})).rejects.toThrow(RangeError)
+      await expect(connectRaw(options)).rejects.toThrow(RangeError)
+    })
+
+    test.each([
+      { mtu: 50 },
+      { mtu: 1500 },
+      { mtu: 50, envelope: 'crc' as const },
+      { mtu: 1480, envelope: 'crc' as const },
+    ])('arrive with the least and the largest datagrams: %o', async (raw) => {
+      const network = new VirtualNetwork()
+      const heard: Heard[] = []
+      const options = { ...network.on('10.0.0.1'), ...at, ...raw, allow }
+      await listenRaw(options, (session) => heard.push(new Heard(session)))
+      const near = await connectRaw({ ...network.on('10.0.9.1'), ...at, ...raw })
+      network.isRecording = true
+      near.send(new Uint8Array(3000))
+      network.run(500)
+      expect(heard[0]!.messages.map(({ length }) => length)).toEqual([3000])
+      const largest = Math.max(...network.seen.map(({ bytes }) => bytes.length))
+      expect(largest).toBe(raw.mtu + (raw.envelope === undefined ? 0 : 20))
+    })
+
+    test('of a /64 of IPv6 are counted as one host', async () => {
+      const network = new VirtualNetwork()
+      const options = { ...network.on('10.0.0.1'), ...at, maxSessionsPerAddress: 2, allow }
+      const listener = await listenRaw(options, () => {})
+      for (const address of ['2001:db8::1', '2001:db8::2', '2001:db8::3', '2001:db8:0:1::1'])
+        network.inject(`${address} 1`, SERVER, first(network, 1))
+      expect(listener.counters()).toMatchObject({ opened: 3, dropped: { full: 1 } })
+    })
+
+    test('that nobody took, as `onSession` threw, are given up, and what it threw is thrown', async () => {
+      const network = new VirtualNetwork()
+      const options = { ...network.on('10.0.0.1'), ...at, allow }
+      const listener = await listenRaw(options, () => {
+        throw new Error('not now')
+      })
+      expect(() => network.inject('10.1.1.1 1', SERVER, first(network, 1))).toThrow('not now')
+      expect(listener.sessionCount).toBe(0)
     })
 
     test('any bytes are taken without a throw, and make no session', async () => {

@@ -152,6 +152,8 @@ class KcpTransport implements Transport {
       throw new RpcError('RPC_LISTEN_FAILED', `${url}: ${(cause as Error).message}`, { cause })
     })
     this.#listeners.add(listener)
+    // Not when it is closed: its links live on, and are its until the last has ended.
+    void listener.closed.then(() => this.#listeners.delete(listener))
     return {
       url: urlOf('kcp', address.host, listener.port),
       close: () => listener.close({ sessions: 'keep' }),

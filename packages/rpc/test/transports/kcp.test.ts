@@ -1,8 +1,19 @@
 import { eventually } from '@rts/testing'
-import { authenticated } from '@rts/kcp'
+import { authenticated, type KcpListener } from '@rts/kcp'
 import { afterEach, expect, onTestFinished, test, vi } from 'vitest'
 import { CLOSE, systemClock, type Link } from '../../src/index.ts'
 import { kcp, type KcpOptions } from '../../src/kcp.ts'
+
+const opened: KcpListener[] = []
+vi.mock('@rts/kcp', async (original) => {
+  const real = await original<typeof import('@rts/kcp')>()
+  const listen: typeof real.listen = async (...args) => {
+    const listener = await real.listen(...args)
+    opened.push(listener)
+    return listener
+  }
+  return { ...real, listen }
+})
 
 const cleanUps: (() => void)[] = []
 afterEach(() => {
@@ -71,4 +82,37 @@ test('who does not know the secret gets no link', async () => {
   const security = authenticated({ secret })
   await open({ security })
   await expect(open({}, { security })).rejects.toMatchObject({ code: 'RPC_CONNECT_FAILED' })
+})
+
+test('a listener is forgotten once it is closed and its last link has ended, and not before', async () => {
+  const [dialer, transport] = [kcp(), kcp()]
+  cleanUps.push(
+    () => dialer.abort(),
+    () => transport.abort(),
+  )
+  let far: Link | undefined
+  const { url, close } = await transport.listen(
+    'kcp://127.0.0.1:0',
+    { trust: 'player' },
+    (link) => {
+      far = link
+    },
+  )
+  const listener = opened.at(-1)!
+  const aborts = vi.spyOn(listener, 'abort')
+  const near = await dialer.dial(url, { trust: 'player', signal: new AbortController().signal })
+  const closes: number[] = []
+  near.onClose = (code) => closes.push(code)
+  await eventually(() => far !== undefined)
+  await close()
+  transport.abort()
+  expect(aborts).toHaveBeenCalledTimes(1)
+  await eventually(() => closes.length === 1)
+
+  const again = await transport.listen(url, { trust: 'player' }, () => {})
+  const abortsAgain = vi.spyOn(opened.at(-1)!, 'abort')
+  await again.close()
+  await opened.at(-1)!.closed
+  transport.abort()
+  expect(abortsAgain).not.toHaveBeenCalled()
 })

@@ -1,0 +1,23 @@
+import type { KcpSession } from './session.ts'
+
+/**
+ * Closes sessions and waits for the last of them.
+ *
+ * @returns What their owners threw: one of them keeps none of the others open.
+ */
+export async function closeAll(
+  sessions: readonly KcpSession[],
+  ...how: Parameters<KcpSession['close']>
+): Promise<unknown[]> {
+  const closed = await Promise.allSettled(sessions.map(async (session) => session.close(...how)))
+  return closed.flatMap((end) => (end.status === 'rejected' ? [end.reason as unknown] : []))
+}
+
+/** Waits for what is under way, and then rejects with the first of what was thrown before, if anything. */
+export async function rejectAfter(
+  underWay: Promise<void>,
+  thrown: readonly unknown[],
+): Promise<void> {
+  await underWay
+  if (thrown.length > 0) throw thrown[0]
+}

@@ -1,0 +1,24 @@
+import { MAX_DATAGRAM_BYTES } from './datagram.ts'
+import { whole } from './options.ts'
+import { envelopeBytes, type RawOptions } from './raw-conversation.ts'
+
+/** KCP's own floor. */
+const MIN_MTU_BYTES = 50
+
+/**
+ * Looks at what only plain peers have options for, before there is a socket: what a conversation refuses later, it
+ * would refuse at the first datagram of anybody.
+ *
+ * @throws RangeError when one is out of range.
+ */
+export function checkRaw({
+  envelope = 'none',
+  framing = 'messages',
+  mtu = 1400,
+}: RawOptions): void {
+  if (envelope !== 'none' && envelope !== 'crc')
+    throw new RangeError(`envelope must be none or crc, not ${String(envelope)}`)
+  if (framing !== 'messages' && framing !== 'stream')
+    throw new RangeError(`framing must be messages or stream, not ${String(framing)}`)
+  whole({ mtu }, 'mtu', MIN_MTU_BYTES, MAX_DATAGRAM_BYTES - envelopeBytes({ envelope }))
+}
