@@ -233,7 +233,7 @@ class Dialer {
     else if (conversation.state !== 'closed') conversation.handle(bytes, address, port)
     else {
       endpoint.drop('closedConv')
-      const answer = this.#timeWait.answer(readConv(bytes), address, port, bytes.length)
+      const answer = this.#timeWait.answer(readConv(bytes), bytes.length)
       if (answer !== undefined) endpoint.send(answer, 0, answer.length, address, port)
     }
   }
@@ -314,10 +314,9 @@ class Dialer {
     const endpoint = this.#endpoint
     const now = endpoint.now()
     this.#signal?.removeEventListener('abort', this.#abort)
-    const { address, port } = conversation
     const answer = conversation.lastWord()
     const untilMs = now + LINGER_MS
-    this.#timeWait.add(conversation.kcp.conv, { untilMs, address, port, answer }, now)
+    this.#timeWait.add(conversation.kcp.conv, { untilMs, answer }, now)
     endpoint.clock.setTimer(LINGER_MS, () => void endpoint.socket.close())
   }
 

@@ -276,7 +276,7 @@ export class KcpListener implements AsyncDisposable {
       return
     }
     endpoint.drop('closedConv')
-    const answer = this.#timeWait.answer(conv, address, port, bytes.length)
+    const answer = this.#timeWait.answer(conv, bytes.length)
     if (answer !== undefined) endpoint.send(answer, 0, answer.length, address, port)
   }
 
@@ -377,11 +377,10 @@ export class KcpListener implements AsyncDisposable {
     this.#conversations.delete(conv | 0)
     if (conversation.owner !== undefined) this.#sessionCount -= 1
     this.#perHost.delete(conversation.firstAddress)
-    const { address: lastAddress, port } = conversation
     const untilMs = now + 2 * this.#endpoint.options.idleTimeoutMs
     const answer = conversation.lastWord()
-    this.#timeWait.add(conv, { untilMs, address: lastAddress, port, answer }, now)
-    this.#shelters.left(lastAddress, port)
+    this.#timeWait.add(conv, { untilMs, answer }, now)
+    this.#shelters.left(conversation.address, conversation.port)
     if (this.#isClosed) this.#endpoint.clock.defer(() => this.#closeIfUnused())
   }
 

@@ -4,8 +4,6 @@ const ANSWERS = 3
 
 interface Entry {
   readonly untilMs: number
-  readonly address: string
-  readonly port: number
   /** The last word of the session, sealed. */
   readonly answer: Uint8Array
   answersLeft: number
@@ -13,7 +11,7 @@ interface Entry {
 
 /**
  * Sessions that are over: their `conv` is not given out again for a while, and an end that has not noticed
- * is told, a few times, with no more bytes than it sent.
+ * is told, a few times, with no more bytes than it sent, from wherever it asks: its address may have changed.
  */
 export class TimeWait {
   readonly #entries = new Map<number, Entry>()
@@ -38,11 +36,10 @@ export class TimeWait {
   }
 
   /** What to answer a late datagram, if anything. */
-  answer(conv: number, address: string, port: number, length: number): Uint8Array | undefined {
+  answer(conv: number, length: number): Uint8Array | undefined {
     const entry = this.#entries.get(conv)
     if (entry === undefined || entry.answersLeft === 0 || entry.answer.length > length)
       return undefined
-    if (entry.address !== address || entry.port !== port) return undefined
     entry.answersLeft -= 1
     return entry.answer
   }

@@ -83,6 +83,20 @@ atEachStart(() => {
       expect(listener.counters().dropped.closedConv).toBe(21)
     })
 
+    test('an end whose address changed as the other ended is told as well', async () => {
+      const { network, near, far } = await pair()
+      const heard = new Heard(near)
+      network.run(500)
+      network.faults.isCut = true
+      far.destroy()
+      network.run(100)
+      network.faults.isCut = false
+      network.rebind('10.0.9.1', '10.0.9.2')
+      near.send(message(100))
+      network.run(500)
+      expect(heard.closes).toMatchObject([{ error: 'KCP_RESET' }])
+    })
+
     test('a reader who was paused still gets all of it, and then the end', async () => {
       const { network, near, far, listener } = await pair()
       const heard = new Heard(far)
