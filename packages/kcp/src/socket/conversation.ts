@@ -419,7 +419,7 @@ export abstract class Conversation extends WheelEntry implements FrameSink {
 
   #tellDrained(): void {
     if (!this.#wantsDrain || this.state !== 'open') return
-    const buffered = this.#countedBytes
+    const buffered = this.bufferedBytes
     if (buffered * 2 > MAX_HIGH_WATER_BYTES || buffered * 4 > this.maxBufferedBytes) return
     this.#wantsDrain = false
     this.owner?.onDrain()

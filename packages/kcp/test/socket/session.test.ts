@@ -98,6 +98,24 @@ atEachStart(() => {
       expect(near.bufferedBytes).toBe(0)
     })
 
+    test('drain follows however much waits to be read meanwhile', async () => {
+      const { network, near, far } = await pair()
+      far.on('message', (bytes) => {
+        if (!far.send(bytes)) far.pause()
+      })
+      far.on('drain', () => far.resume())
+      const heard = new Heard(near)
+      let sent = 0
+      const feed = (): void => {
+        while (sent < 2000 && near.send(message(4000, sent))) sent += 1
+        if (sent < 2000) sent += 1
+      }
+      near.on('drain', feed)
+      feed()
+      network.runUntil(() => heard.messages.length === 2000)
+      expect(heard.messages.every(([first], index) => first === (index & 0xff))).toBe(true)
+    })
+
     test('one above the limit closes the session with a code, and it is not held', async () => {
       const { network, near, far } = await pair({ far: { maxMessageBytes: 1000 } })
       const [heardNear, heardFar] = [new Heard(near), new Heard(far)]
