@@ -30,7 +30,7 @@ export interface PathOptions {
     readonly badMs: number
     readonly loss?: number
   }
-  /** Chance that a datagram arrives twice. @defaultValue 0 */
+  /** Chance that a datagram arrives twice. It is doubled behind the bottleneck: the second costs no bandwidth. @defaultValue 0 */
   readonly duplicate?: number
   /** Chance that one to three bits of a datagram flip. @defaultValue 0 */
   readonly corrupt?: number
@@ -183,9 +183,15 @@ export class Path {
     if (length === 0 || dice.throw(first) >= (this.#options.corrupt ?? 0)) return []
     this.counters.corrupted += 1
     const count = 1 + Math.floor(dice.throw(first + 1) * 3)
-    return Array.from({ length: count }, (_, index) =>
-      Math.floor(dice.throw(first + 2 + index) * length * 8),
-    )
+    const bits = length * 8
+    const flips: number[] = []
+    while (flips.length < count) {
+      let bit = Math.floor(dice.throw(first + 2 + flips.length) * bits)
+      // Flipped twice it would be as it was.
+      while (flips.includes(bit)) bit = (bit + 1) % bits
+      flips.push(bit)
+    }
+    return flips
   }
 
   #isLostInBurst(nowMs: number): boolean {

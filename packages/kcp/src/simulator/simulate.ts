@@ -4,6 +4,9 @@ import type { PathCounters } from './path.ts'
 import { type Percentiles, percentiles } from './percentiles.ts'
 import { VirtualTime } from './virtual-time.ts'
 
+/** How long is listened on after the last message. */
+const AFTERWARDS_MS = 2000
+
 /** What is simulated: `Kcp` fits, and so does anything else that carries messages over datagrams. */
 export interface SimulatedPeer {
   /** Negative: refused for now. */
@@ -49,7 +52,7 @@ export interface SimulationOptions {
   readonly checksum?: boolean
   /** The clock at the start. @defaultValue 0 */
   readonly startMs?: number
-  /** Milliseconds allowed after the last message was sent. @defaultValue 600000 */
+  /** Milliseconds for which `send` may refuse one message, and in which all must arrive after the last was sent. @defaultValue 600000 */
   readonly limitMs?: number
 }
 
@@ -65,7 +68,7 @@ export interface SimulationReport {
   readonly wrong: number
   /** All arrived, each once, in order and unchanged. */
   readonly isExact: boolean
-  /** Times `send` refused; the message was tried again a millisecond later. */
+  /** Times `send` refused; the message was tried again a millisecond later, for `limitMs` at most. */
   readonly refused: number
   readonly payloadBytes: number
   /** Bytes from `a` to `b` with all headers, for each byte of payload. */
@@ -235,30 +238,43 @@ export function simulate(options: SimulationOptions): SimulationReport {
     echo ? (message) => void (echoes.push(message) === 1 && sendBack()) : arrive,
   )
 
-  const send = (index: number, isFirstTry: boolean): void => {
+  let endMs = Infinity
+  const make = (index: number): Uint8Array => {
     const message = new Uint8Array(sizeOf(index))
     fill(message, index)
-    if (isFirstTry) sentAt[index] = time.now()
-    if (peer.send(message) < 0) {
-      refused += 1
-      time.setTimer(1, () => send(index, false))
-      return
-    }
-    a.touch()
-    payloadBytes += message.length
-    sent = index + 1
-    if (sent === messages) return
-    if (sent % burst !== 0) send(sent, true)
-    else
-      time.setTimer(Math.max(0, sentAt[sent - burst]! + intervalMs - time.now()), () =>
-        send(sent, true),
-      )
+    sentAt[index] = time.now()
+    return message
   }
-  time.setTimer(0, () => send(0, true))
-  let endMs = Infinity
+  const send = (refusedBefore?: Uint8Array): void => {
+    let message = refusedBefore ?? make(sent)
+    for (;;) {
+      if (peer.send(message) < 0) {
+        refused += 1
+        // One that is over, or to which the message is too large, never takes it.
+        if (time.now() - sentAt[sent]! < limitMs) time.setTimer(1, () => send(message))
+        else endMs = time.now()
+        return
+      }
+      a.touch()
+      payloadBytes += message.length
+      sent += 1
+      if (sent === messages) return
+      if (sent % burst === 0) break
+      message = make(sent)
+    }
+    const dueMs = sentAt[sent - burst]! + intervalMs
+    time.setTimer(Math.max(0, dueMs - time.now()), () => send())
+  }
+  time.setTimer(0, () => send())
   const isRunning = (): boolean => arrived < messages && time.now() <= endMs
   while (isRunning() && time.step())
     if (sent === messages && endMs === Infinity) endMs = time.now() + limitMs
+  const [forth, back] = [{ ...link.a.counters }, { ...link.b.counters }]
+  const checksumFailures = a.checksumFailures + b.checksumFailures
+  // One that came twice would come now.
+  const untilMs = time.now() + AFTERWARDS_MS
+  const isListening = (): boolean => arrived >= messages && time.now() < untilMs
+  while (isListening() && time.step());
 
   return {
     latency: percentiles(latencies),
@@ -268,10 +284,10 @@ export function simulate(options: SimulationOptions): SimulationReport {
     isExact: wrong === 0 && latencies.length === messages,
     refused,
     payloadBytes,
-    wireRatio: link.a.counters.bytes / Math.max(1, payloadBytes),
-    forth: link.a.counters,
-    back: link.b.counters,
-    checksumFailures: a.checksumFailures + b.checksumFailures,
+    wireRatio: forth.bytes / Math.max(1, payloadBytes),
+    forth,
+    back,
+    checksumFailures,
     durationMs: lastMs - startMs,
     goodput: (payloadBytes * 1000) / Math.max(1, lastMs - startMs),
   }

@@ -37,20 +37,23 @@ export class VirtualTime implements SimulatorClock {
 
   /** Lets the next event happen; false when there is none. */
   step(): boolean {
-    for (;;) {
-      const event = this.#takeFirst()
-      if (event === undefined) return false
-      if (event.fn === undefined) continue
-      this.#nowMs = event.atMs
-      event.fn()
-      return true
-    }
+    while (this.#heap.length > 0) if (this.#takeOne()) return true
+    return false
   }
 
   /** Lets events happen up to and including `untilMs`, and stands there. */
   run(untilMs: number): void {
-    while ((this.#heap[0]?.atMs ?? Infinity) <= untilMs) this.step()
+    while ((this.#heap[0]?.atMs ?? Infinity) <= untilMs) this.#takeOne()
     this.#nowMs = Math.max(this.#nowMs, untilMs)
+  }
+
+  /** The first event happens, unless it was cancelled. */
+  #takeOne(): boolean {
+    const event = this.#takeFirst()
+    if (event?.fn === undefined) return false
+    this.#nowMs = event.atMs
+    event.fn()
+    return true
   }
 
   #add(event: Event): void {
