@@ -33,6 +33,38 @@ describe.each(STARTS)('held acknowledgements, with numbers that begin near $wher
     expect(near.kcp.stats.timeoutResends).toBe(0)
   })
 
+  test('that came at different times: the other end reads from them at most the time between them too much', () => {
+    const PATH_MS = 20
+    const pushedMs = [0, 30, 35, 70]
+    const run = (ackAll: boolean): number[] => {
+      const near = new End(start, FAST)
+      const far = new End(start, { ...FAST, ackAll })
+      far.kcp.holdsAcks = true
+      far.wait(PATH_MS)
+      for (const [index, ms] of pushedMs.entries()) {
+        const sinceMs = ms - (pushedMs[index - 1] ?? 0)
+        near.wait(sinceMs)
+        far.wait(sinceMs)
+        near.send(`state ${index}`)
+        near.kcp.flush(near.nowMs)
+        deliver(near, far)
+        expect(due(far)).toBe(Infinity)
+      }
+      far.wait(11)
+      far.send('input')
+      const arrivesMs = pushedMs.at(-1)! + PATH_MS + 11 + PATH_MS
+      // What the other end takes for the round trip of each.
+      return far
+        .flush()
+        .filter(({ cmd }) => cmd === ACK)
+        .map(({ ts }) => arrivesMs - ts)
+    }
+    // The newest is exact, and by default it stands for all.
+    expect(run(false)).toEqual([2 * PATH_MS])
+    const last = pushedMs.at(-1)!
+    expect(run(true)).toEqual(pushedMs.map((ms) => 2 * PATH_MS + last - ms))
+  })
+
   test('are due at once when a segment is missing, when there are eight, and when they are held no more', () => {
     const gap = receiver()
     gap.input({ sn: 1, payload: Buffer.from('b') })

@@ -2,15 +2,19 @@ import { once } from 'node:events'
 import { connect as connectTcp, createServer, type Server, type Socket } from 'node:net'
 import { freePort, seededRandom, serviceBinary, UdpFaultProxy } from '@rts/testing'
 import { afterEach, describe, expect, test } from 'vitest'
-import { connectRaw, listenRaw, type KcpSession } from '../../src/index.ts'
+import { connectRaw, listenRaw, type KcpSession, type KcpSessionStats } from '../../src/index.ts'
+import { keep, record } from '../support/recording.ts'
+import { MESSAGES, PEERS, replay, sentBy } from '../support/transcript.ts'
 import { Kcptun } from './kcptun.ts'
 import { encodeSmux, SMUX, SmuxReader } from './smux.ts'
 
-const MESSAGES = 100_000
-const LOSSY_MESSAGES = 100_000
-const MESSAGE_BYTES = 24
-/** Messages in one smux frame: kcptun's own frames hold up to 4 KiB or so. */
-const BATCH = 40
+const COUNT = 100_000
+/** All of them take about so many KCP segments each way. */
+const SEGMENTS = 20_000
+const MIN_BYTES = 24
+const MAX_BYTES = 1200
+/** Of a smux frame: kcptun's own hold up to 4 KiB or so. */
+const FRAME_BYTES = 4096
 const RAW = {
   envelope: 'crc',
   framing: 'stream',
@@ -27,10 +31,16 @@ afterEach(async () => {
   for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp()
 })
 
+/** Many small ones, and each third any size. */
+const sizeOf = (index: number): number =>
+  MIN_BYTES + ((index * 97) % (index % 3 === 0 ? MAX_BYTES - MIN_BYTES + 1 : 170))
+
 /** Message `index`: its number, and bytes that depend on it. */
-function writeMessage(target: Buffer, at: number, index: number): void {
+function writeMessage(target: Buffer, at: number, index: number): number {
+  const end = at + sizeOf(index)
   target.writeUInt32LE(index, at)
-  for (let i = 4; i < MESSAGE_BYTES; i += 1) target[at + i] = (index * 31 + i * 7) & 0xff
+  for (let i = at + 4; i < end; i += 1) target[i] = index * 31 + (i - at) * 7
+  return end
 }
 
 /** Checks a stream of messages: each once, in order, whole. */
@@ -38,7 +48,7 @@ class Expectation {
   readonly #wanted: number
   readonly #done: () => void
   readonly finished: Promise<void>
-  readonly #expected: Buffer = Buffer.alloc(MESSAGE_BYTES)
+  readonly #expected: Buffer = Buffer.alloc(MAX_BYTES)
   #rest: Buffer = Buffer.alloc(0)
   count = 0
 
@@ -54,10 +64,13 @@ class Expectation {
   push(bytes: Uint8Array): void {
     const all = Buffer.concat([this.#rest, bytes])
     let at = 0
-    for (; all.length - at >= MESSAGE_BYTES; at += MESSAGE_BYTES) {
+    for (;;) {
+      const size = sizeOf(this.count)
+      if (all.length - at < size) break
       writeMessage(this.#expected, 0, this.count)
-      if (this.#expected.compare(all, at, at + MESSAGE_BYTES) !== 0)
+      if (this.#expected.compare(all, at, at + size, 0, size) !== 0)
         throw new Error(`message ${this.count} is not what was sent`)
+      at += size
       this.count += 1
     }
     this.#rest = all.subarray(at)
@@ -67,12 +80,16 @@ class Expectation {
 
 /** Messages in batches, for whoever takes them. */
 function* batches(count: number): Generator<Buffer> {
-  for (let first = 0; first < count; first += BATCH) {
-    const size = Math.min(BATCH, count - first)
-    const batch = Buffer.alloc(size * MESSAGE_BYTES)
-    for (let i = 0; i < size; i += 1) writeMessage(batch, i * MESSAGE_BYTES, first + i)
-    yield batch
+  const batch = Buffer.alloc(FRAME_BYTES)
+  let end = 0
+  for (let index = 0; index < count; index += 1) {
+    if (end + sizeOf(index) > FRAME_BYTES) {
+      yield Buffer.from(batch.subarray(0, end))
+      end = 0
+    }
+    end = writeMessage(batch, end, index)
   }
+  yield batch.subarray(0, end)
 }
 
 async function tcpEcho(): Promise<number> {
@@ -101,48 +118,73 @@ async function drained(session: KcpSession): Promise<void> {
 }
 
 /** Our client to kcptun's server, with a TCP echo behind it. */
-async function throughServer(kcpPort: number, count: number): Promise<Expectation> {
+async function throughServer(kcpPort: number): Promise<Outcome> {
   const session = await connectRaw({ ...RAW, host: '127.0.0.1', port: kcpPort })
   cleanUps.push(() => session.close())
   const reader = new SmuxReader()
-  const expectation = new Expectation(count)
+  const expectation = new Expectation(COUNT)
   session.onMessage = (bytes) => {
     for (const { command, data } of reader.push(bytes))
       if (command === SMUX.psh) expectation.push(data)
   }
   session.send(encodeSmux(SMUX.syn, 3))
-  for (const batch of batches(count))
+  for (const batch of batches(COUNT))
     if (!session.send(encodeSmux(SMUX.psh, 3, batch))) await drained(session)
   await expectation.finished
-  return expectation
+  return { count: expectation.count, stats: session.stats() }
 }
 
 /** kcptun's client, used by a TCP client, to our listener, which echoes smux frames. */
-async function throughClient(tcpPort: number, count: number): Promise<Expectation> {
+async function throughClient(tcpPort: number, { sessions }: OurListener): Promise<Outcome> {
   const socket = connectTcp(tcpPort, '127.0.0.1')
   cleanUps.push(() => socket.destroy())
-  const expectation = new Expectation(count)
+  const expectation = new Expectation(COUNT)
   socket.on('data', (bytes) => expectation.push(bytes as Buffer))
-  for (const batch of batches(count)) if (!socket.write(batch)) await once(socket, 'drain')
+  for (const batch of batches(COUNT)) if (!socket.write(batch)) await once(socket, 'drain')
   await expectation.finished
-  return expectation
+  expect(sessions).toHaveLength(1)
+  return { count: expectation.count, stats: sessions[0]!.stats() }
 }
 
+interface Outcome {
+  readonly count: number
+  /** Of our end. */
+  readonly stats: KcpSessionStats
+}
+
+/** Everything came, and it was no small thing. */
+function expectAll({ count, stats }: Outcome, isLossy = false): void {
+  expect(count).toBe(COUNT)
+  expect(stats.segmentsOut).toBeGreaterThan(SEGMENTS)
+  expect(stats.segmentsIn).toBeGreaterThan(SEGMENTS)
+  if (!isLossy) return
+  expect(stats.timeoutResends + stats.fastResends).toBeGreaterThan(SEGMENTS / 40)
+  expect(stats.duplicates).toBeGreaterThan(SEGMENTS / 100)
+}
+
+/** Reads no faster than it can send: with all that waits, a window at a time, it would flood the proxy. */
 function echoSmux(session: KcpSession): void {
   const reader = new SmuxReader()
+  session.on('drain', () => session.resume())
   session.onMessage = (bytes) => {
     for (const { command, stream, data } of reader.push(bytes))
-      if (command === SMUX.psh) session.send(encodeSmux(SMUX.psh, stream, data))
+      if (command === SMUX.psh && !session.send(encodeSmux(SMUX.psh, stream, data))) session.pause()
   }
 }
 
-async function ourListener(): Promise<number> {
-  const listener = await listenRaw(
-    { ...RAW, host: '127.0.0.1', port: 0, allow: () => true },
-    echoSmux,
-  )
+interface OurListener {
+  readonly port: number
+  readonly sessions: readonly KcpSession[]
+}
+async function ourListener(): Promise<OurListener> {
+  const sessions: KcpSession[] = []
+  const options = { ...RAW, host: '127.0.0.1', port: 0, allow: () => true }
+  const listener = await listenRaw(options, (session) => {
+    sessions.push(session)
+    echoSmux(session)
+  })
   cleanUps.push(() => listener.close())
-  return listener.port
+  return { port: listener.port, sessions }
 }
 
 async function lossy(port: number): Promise<number> {
@@ -166,26 +208,37 @@ describe.skipIf(!serviceBinary('kcptun'))('kcptun, which has kcp-go inside', () 
   test('its server echoes 100,000 messages of our client', async () => {
     const port = await freePort()
     await using _server = await Kcptun.server(port, await tcpEcho())
-    expect((await throughServer(port, MESSAGES)).count).toBe(MESSAGES)
+    expectAll(await throughServer(port))
   })
 
   test('its client carries 100,000 messages to our listener and back', async () => {
     const port = await freePort()
-    await using _client = await Kcptun.client(port, await ourListener())
-    expect((await throughClient(port, MESSAGES)).count).toBe(MESSAGES)
+    const ours = await ourListener()
+    await using _client = await Kcptun.client(port, ours.port)
+    expectAll(await throughClient(port, ours))
   })
+
+  test.each(PEERS)(
+    '%s on a bad line: our end sends the same bytes again when the same comes at the same times',
+    async (peer) => {
+      const run = await record(peer)
+      if (process.env['KEEP_TRANSCRIPTS'] !== undefined) keep(peer, run)
+      const { heard, sent } = await replay(peer, run)
+      expect(heard.equals(Buffer.concat(MESSAGES))).toBe(true)
+      expect(sent).toEqual(sentBy(run))
+    },
+  )
 
   test('its server, over a line that loses, doubles, reorders and spoils', async () => {
     const port = await freePort()
     await using _server = await Kcptun.server(port, await tcpEcho())
-    const count = LOSSY_MESSAGES
-    expect((await throughServer(await lossy(port), count)).count).toBe(count)
+    expectAll(await throughServer(await lossy(port)), true)
   })
 
   test('its client, over a line that loses, doubles, reorders and spoils', async () => {
     const port = await freePort()
-    await using _client = await Kcptun.client(port, await lossy(await ourListener()))
-    const count = LOSSY_MESSAGES
-    expect((await throughClient(port, count)).count).toBe(count)
+    const ours = await ourListener()
+    await using _client = await Kcptun.client(port, await lossy(ours.port))
+    expectAll(await throughClient(port, ours), true)
   })
 })

@@ -1,5 +1,5 @@
 import { seededRandom } from '@rts/testing'
-import type { KcpListener } from '../../src/index.ts'
+import { Kcp, type KcpListener } from '../../src/index.ts'
 import type { Pair } from './virtual-network.ts'
 
 const CLIENT = '10.0.9.1'
@@ -13,7 +13,23 @@ export function record({ network, near }: Pair): Uint8Array[] {
     network.run(20)
   }
   network.run(5000)
+  network.isRecording = false
   return network.seen.filter(({ to }) => to === '10.0.0.1 7000').map(({ bytes }) => bytes)
+}
+
+/** What `run` gives, and the conversations of KCP, which sessions hide, that were flushed meanwhile. */
+export function withCores<T>(run: () => T): readonly [result: T, cores: readonly Kcp[]] {
+  const { flush } = Kcp.prototype
+  const cores = new Set<Kcp>()
+  Kcp.prototype.flush = function flushSeen(this: Kcp, nowMs) {
+    cores.add(this)
+    flush.call(this, nowMs)
+  }
+  try {
+    return [run(), [...cores]]
+  } finally {
+    Kcp.prototype.flush = flush
+  }
 }
 
 /** Delivers so many of them with bits flipped or cut short. Returns how many bytes that were. */

@@ -63,6 +63,8 @@ export class VirtualNetwork {
   readonly time: VirtualTime
   readonly clock: Clock
   readonly random: SeededRandom
+  /** Where sequence numbers begin, at both ends. */
+  readonly initialSn: number = start.sn
   readonly faults: Faults = noFaults()
   /** Everything sent, when `isRecording`. */
   readonly seen: Seen[] = []
@@ -82,11 +84,14 @@ export class VirtualNetwork {
     }
   }
 
-  /** What sockets on this network need in their options. */
-  on(host: string): Required<Pick<KcpConnectOptions, 'clock' | 'random' | 'openSocket'>> {
+  /** What sockets on this network need in their options, with the number at which they begin. */
+  on(
+    host: string,
+  ): Required<Pick<KcpConnectOptions, 'clock' | 'random' | 'openSocket' | 'initialSn'>> {
     const openSocket = (options: DatagramSocketOptions): Promise<DatagramSocket> =>
       Promise.resolve(this.open(host, options))
-    return { clock: this.clock, random: this.random.fork(), openSocket }
+    const { clock } = this
+    return { clock, random: this.random.fork(), openSocket, initialSn: this.initialSn }
   }
 
   open(host: string, options: DatagramSocketOptions): VirtualSocket {
@@ -205,8 +210,7 @@ export async function listening(
   onSession: (session: KcpSession) => void = () => {},
 ): Promise<KcpListener> {
   const host = '10.0.0.1'
-  const initialSn = start.sn
-  return listen({ ...network.on(host), host, port: 7000, initialSn, ...options }, onSession)
+  return listen({ ...network.on(host), host, port: 7000, ...options }, onSession)
 }
 
 /** A session from `10.0.9.1` to it. */
@@ -215,8 +219,7 @@ export function connecting(
   options: Partial<KcpConnectOptions> = {},
   from = '10.0.9.1',
 ): Promise<KcpSession> {
-  const initialSn = start.sn
-  const to = { host: '10.0.0.1', port: 7000, initialSn }
+  const to = { host: '10.0.0.1', port: 7000 }
   const attempt = connect({ ...network.on(from), ...to, ...options })
   return network.settle(attempt)
 }
