@@ -1,14 +1,16 @@
 // What sessions cost on real sockets, and what a flood does to them.
 import { report, type BenchCheck, type BenchRow } from '../../../bench.base.ts'
 import { echoCases } from './socket/echo.ts'
+import { helloFloodCases, sealedFloodCases } from './socket/floods.ts'
+import { busyCases, clientMemoryCases, idleCases } from './socket/sessions.ts'
 import { fuzzCases, soakCases } from './socket/soak.ts'
-import { busyCases, helloFloodCases, idleCases, sealedFloodCases } from './socket/sessions.ts'
 
 const rows: BenchRow[] = []
 const checks: BenchCheck[] = []
 const all = [
   echoCases,
   idleCases,
+  clientMemoryCases,
   busyCases,
   helloFloodCases,
   sealedFloodCases,

@@ -1,7 +1,8 @@
-// pnpm bench kcp: the core alone, the links of the latency table and the original on them, a soak and a fuzz run.
+// The core alone, the links of the latency table and the original on them, a soak and a fuzz run: `pnpm bench kcp.bench.ts`.
 import { type BenchCheck, type BenchRow, report } from '../../../bench.base.ts'
 import { heapGrowth, throughput } from './core.ts'
 import { links } from './links.ts'
+import { reportLeftOut } from './original-program.ts'
 import { original } from './original.ts'
 import { fuzz, soak } from './soak.ts'
 
@@ -14,3 +15,4 @@ original(checks)
 soak(rows, checks)
 fuzz(rows, checks)
 report('kcp', rows, checks)
+reportLeftOut()

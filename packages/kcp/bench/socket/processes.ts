@@ -16,11 +16,7 @@ export function ask<T>(child: ChildProcess, question: unknown): Promise<T> {
 
 export const start = (file: string, args: readonly (string | number)[] = []): ChildProcess =>
   fork(join(import.meta.dirname, file), args.map(String), {
-    execArgv: [
-      '--conditions=@rts/source',
-      '--expose-gc',
-      ...(process.env.XA ?? '').split(' ').filter(Boolean),
-    ],
+    execArgv: ['--conditions=@rts/source', '--expose-gc'],
   })
 
 const LOAD_NICE = 10
