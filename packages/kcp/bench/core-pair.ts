@@ -1,4 +1,4 @@
-// The core on its own, in memory. Run: core-pair.ts <payload bytes> <window> <milliseconds>
+// The core on its own, in memory. Run: core-pair.ts <payload bytes> <window> <milliseconds> [ackAll]
 import { Kcp } from '../src/index.ts'
 
 const WARM_MS = 200
@@ -39,7 +39,8 @@ export class CorePair {
   readonly #window: number
   #nowMs = 0
 
-  constructor(payloadBytes: number, window: number) {
+  /** @param ackAll - Acknowledges each segment by itself, as the original does, also where `una` says it. */
+  constructor(payloadBytes: number, window: number, ackAll = false) {
     const options = {
       nodelay: 1,
       interval: 10,
@@ -47,6 +48,7 @@ export class CorePair {
       nc: true,
       sndWnd: window,
       rcvWnd: window,
+      ackAll,
     }
     this.#a = new Kcp(
       1,
@@ -96,6 +98,7 @@ export class CorePair {
 }
 
 if (import.meta.main) {
-  const [bytes = 100, window = 128, limitMs = 400] = process.argv.slice(2).map(Number)
-  console.log(Math.round(new CorePair(bytes, window).measure(limitMs)))
+  const [load, ackAll] = [process.argv.slice(2, 5), process.argv[5] === 'ackAll']
+  const [bytes = 100, window = 128, limitMs = 400] = load.map(Number)
+  console.log(Math.round(new CorePair(bytes, window, ackAll).measure(limitMs)))
 }

@@ -28,11 +28,14 @@ export async function throughput(rows: BenchRow[], checks: BenchCheck[]): Promis
     const name = `core pair, ${bytes} B, window ${window}`
     const load = [bytes, window, MEASURE_MS].map(String)
     // Each sample has a process of its own: where its memory happens to lie decides much.
-    const ours = (): number =>
-      Number(execFileSync(process.execPath, [...process.execArgv, PAIR, ...load]))
-    const theirs = (): number => Number(execFileSync(original!, load))
-    const contenders =
-      original === undefined ? { '@rts/kcp': ours } : { 'ikcp.c -O2': theirs, '@rts/kcp': ours }
+    const ours = (...more: string[]): number =>
+      Number(execFileSync(process.execPath, [...process.execArgv, PAIR, ...load, ...more]))
+    const contenders = {
+      ...(original && { 'ikcp.c -O2': (): number => Number(execFileSync(original, load)) }),
+      '@rts/kcp': (): number => ours(),
+      // The original writes and reads an acknowledgement for each segment.
+      '@rts/kcp, ackAll': (): number => ours('ackAll'),
+    }
     const measured = await interleave(name, 'messages/s', contenders, ROUNDS)
     rows.push(...measured)
     if (original !== undefined)
