@@ -4,10 +4,12 @@ import { echoCases } from './socket/echo.ts'
 import { helloFloodCases, sealedFloodCases } from './socket/floods.ts'
 import { busyCases, clientMemoryCases, idleCases } from './socket/sessions.ts'
 import { fuzzCases, soakCases } from './socket/soak.ts'
+import { tagCases } from './socket/tags.ts'
 
 const rows: BenchRow[] = []
 const checks: BenchCheck[] = []
 const all = [
+  tagCases,
   echoCases,
   idleCases,
   clientMemoryCases,
