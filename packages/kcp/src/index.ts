@@ -13,12 +13,12 @@ export type { KcpConnectOptions } from './socket/dialer.ts'
 export { listen } from './socket/listener.ts'
 export type { KcpListenOptions, KcpWorker } from './socket/listen-options.ts'
 export type KcpListener = import('./socket/listener.ts').KcpListener
-export { connectRaw } from './socket/raw-dialer.ts'
-export type { KcpRawConnectOptions } from './socket/raw-dialer.ts'
-export { listenRaw } from './socket/raw-listener.ts'
-export type { KcpRawListenOptions } from './socket/raw-listener.ts'
-export type KcpRawListener = import('./socket/raw-listener.ts').KcpRawListener
-export type { RawOptions } from './socket/raw-conversation.ts'
+export { connectRaw } from './socket/raw/dialer.ts'
+export type { KcpRawConnectOptions } from './socket/raw/dialer.ts'
+export { listenRaw } from './socket/raw/listener.ts'
+export type { KcpRawListenOptions } from './socket/raw/listener.ts'
+export type KcpRawListener = import('./socket/raw/listener.ts').KcpRawListener
+export type { RawOptions } from './socket/raw/conversation.ts'
 export type { KcpSessionEvents, KcpSessionStats } from './socket/session.ts'
 export type KcpSession = import('./socket/session.ts').KcpSession
 export type { KcpCloseInfo } from './socket/conversation.ts'

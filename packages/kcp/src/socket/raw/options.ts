@@ -1,6 +1,6 @@
-import { MAX_DATAGRAM_BYTES } from './datagram.ts'
-import { whole } from './options.ts'
-import { envelopeBytes, type RawOptions } from './raw-conversation.ts'
+import { MAX_DATAGRAM_BYTES } from '../datagram.ts'
+import { whole } from '../options.ts'
+import { envelopeBytes, type RawOptions } from './conversation.ts'
 
 /** KCP's own floor. */
 const MIN_MTU_BYTES = 50

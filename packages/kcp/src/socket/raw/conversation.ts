@@ -1,10 +1,10 @@
 import { crc32 } from 'node:zlib'
-import { KcpError } from '../errors.ts'
-import { KCP_CLOSE } from './close-codes.ts'
-import { Conversation } from './conversation.ts'
-import { readU32, writeU32 } from './datagram.ts'
-import type { Endpoint } from './endpoint.ts'
-import type { Framing } from './inbox.ts'
+import { KcpError } from '../../errors.ts'
+import { KCP_CLOSE } from '../close-codes.ts'
+import { Conversation } from '../conversation.ts'
+import { readU32, writeU32 } from '../datagram.ts'
+import type { Endpoint } from '../endpoint.ts'
+import type { Framing } from '../inbox.ts'
 
 /** 16 random bytes and a CRC-32. */
 const ENVELOPE_BYTES = 20

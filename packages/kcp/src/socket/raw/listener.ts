@@ -1,21 +1,16 @@
-import { IKCP_CMD_PUSH, IKCP_OVERHEAD } from '../constants.ts'
-import { KcpError } from '../errors.ts'
-import { KCP_CLOSE } from './close-codes.ts'
-import { closeAll, rejectAfter } from './closing.ts'
-import type { KcpCounters } from './counters.ts'
-import { MAX_DATAGRAM_BYTES, readU32 } from './datagram.ts'
-import { Endpoint } from './endpoint.ts'
-import { HostCounts } from './host-counts.ts'
-import { openWithin } from './opening.ts'
-import { resolveOptions, whole, type KcpSocketOptions } from './options.ts'
-import {
-  envelopeBytes,
-  openEnvelope,
-  RawConversation,
-  type RawOptions,
-} from './raw-conversation.ts'
-import { checkRaw } from './raw-options.ts'
-import { KcpSession } from './session.ts'
+import { IKCP_CMD_PUSH, IKCP_OVERHEAD } from '../../constants.ts'
+import { KcpError } from '../../errors.ts'
+import { KCP_CLOSE } from '../close-codes.ts'
+import { closeAll, rejectAfter } from '../closing.ts'
+import type { KcpCounters } from '../counters.ts'
+import { MAX_DATAGRAM_BYTES, readU32 } from '../datagram.ts'
+import { Endpoint } from '../endpoint.ts'
+import { HostCounts } from '../host-counts.ts'
+import { openWithin } from '../opening.ts'
+import { resolveOptions, whole, type KcpSocketOptions } from '../options.ts'
+import { envelopeBytes, openEnvelope, RawConversation, type RawOptions } from './conversation.ts'
+import { checkRaw } from './options.ts'
+import { KcpSession } from '../session.ts'
 
 /** Conversations that are over are not begun anew by what is still on its way for so long. */
 const ENDED_MS = 30_000

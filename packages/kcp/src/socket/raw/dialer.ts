@@ -1,16 +1,11 @@
-import { commonsOfClients } from './commons.ts'
-import { MAX_DATAGRAM_BYTES } from './datagram.ts'
-import { Endpoint } from './endpoint.ts'
-import { openWithin } from './opening.ts'
-import { resolveOptions, whole, type KcpSocketOptions } from './options.ts'
-import {
-  envelopeBytes,
-  openEnvelope,
-  RawConversation,
-  type RawOptions,
-} from './raw-conversation.ts'
-import { checkRaw } from './raw-options.ts'
-import { KcpSession } from './session.ts'
+import { commonsOfClients } from '../commons.ts'
+import { MAX_DATAGRAM_BYTES } from '../datagram.ts'
+import { Endpoint } from '../endpoint.ts'
+import { openWithin } from '../opening.ts'
+import { resolveOptions, whole, type KcpSocketOptions } from '../options.ts'
+import { envelopeBytes, openEnvelope, RawConversation, type RawOptions } from './conversation.ts'
+import { checkRaw } from './options.ts'
+import { KcpSession } from '../session.ts'
 
 /** Options of `connectRaw`; what only sessions with a handshake have is not among them. */
 export interface KcpRawConnectOptions
