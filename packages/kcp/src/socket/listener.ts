@@ -1,6 +1,5 @@
 import { KcpError } from '../errors.ts'
 import { KCP_CLOSE } from './close-codes.ts'
-import { closeAll, rejectAfter } from './closing.ts'
 import { ConvFilter } from './flood/conv-filter.ts'
 import { addCounters, newCounters, type KcpCounters } from './counters.ts'
 import type { DatagramSocket } from './datagram-socket.ts'
@@ -25,6 +24,7 @@ import {
   type ResolvedLimits,
 } from './listen-options.ts'
 import { openWithin } from './opening.ts'
+import { closeAll, giveTo, rejectAfter } from './owners.ts'
 import { agreedIdleTimeoutMs, resolveOptions } from './options.ts'
 import { RateLimit } from './rate-limit.ts'
 import { SafeConversation, type Registry } from './safe-conversation.ts'
@@ -357,18 +357,7 @@ export class KcpListener implements AsyncDisposable {
   #establish(conversation: SafeConversation): void {
     this.#endpoint.counters.opened += 1
     this.#sessionCount += 1
-    const session = new KcpSession(conversation)
-    try {
-      this.#onSession(session)
-    } catch (error) {
-      // It belongs to nobody, and its client would keep it alive.
-      conversation.destroy(
-        KCP_CLOSE.lost,
-        'nobody took it',
-        new KcpError('KCP_CLOSED', 'onSession threw'),
-      )
-      throw error
-    }
+    giveTo(this.#onSession, new KcpSession(conversation), conversation)
   }
 
   #forget(conversation: SafeConversation): void {

@@ -1,12 +1,10 @@
 import { IKCP_CMD_PUSH, IKCP_OVERHEAD } from '../../constants.ts'
-import { KcpError } from '../../errors.ts'
-import { KCP_CLOSE } from '../close-codes.ts'
-import { closeAll, rejectAfter } from '../closing.ts'
 import type { KcpCounters } from '../counters.ts'
 import { MAX_DATAGRAM_BYTES, readU32 } from '../datagram.ts'
 import { Endpoint } from '../endpoint.ts'
 import { HostCounts } from '../host-counts.ts'
 import { openWithin } from '../opening.ts'
+import { closeAll, giveTo, rejectAfter } from '../owners.ts'
 import { resolveOptions, whole, type KcpSocketOptions } from '../options.ts'
 import { envelopeBytes, openEnvelope, RawConversation, type RawOptions } from './conversation.ts'
 import { checkRaw } from './options.ts'
@@ -197,17 +195,7 @@ export class KcpRawListener implements AsyncDisposable {
     this.#perHost.add(address)
     endpoint.counters.opened += 1
     conversation.start(now)
-    try {
-      this.#onSession(session)
-    } catch (error) {
-      // It belongs to nobody, and its peer would keep it alive.
-      conversation.destroy(
-        KCP_CLOSE.lost,
-        'nobody took it',
-        new KcpError('KCP_CLOSED', 'onSession threw'),
-      )
-      throw error
-    }
+    giveTo(this.#onSession, session, conversation)
     return conversation
   }
 

@@ -1,4 +1,22 @@
+import { KcpError } from '../errors.ts'
+import { KCP_CLOSE } from './close-codes.ts'
+import type { Conversation } from './conversation.ts'
 import type { KcpSession } from './session.ts'
+
+/** Gives a session to its owner. One that throws has not taken it, and its other end would keep it alive. */
+export function giveTo(
+  onSession: (session: KcpSession) => void,
+  session: KcpSession,
+  conversation: Conversation,
+): void {
+  try {
+    onSession(session)
+  } catch (error) {
+    const unwanted = new KcpError('KCP_CLOSED', 'onSession threw')
+    conversation.destroy(KCP_CLOSE.lost, 'nobody took it', unwanted)
+    throw error
+  }
+}
 
 /**
  * Closes sessions and waits for the last of them.
