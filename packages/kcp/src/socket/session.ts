@@ -233,7 +233,11 @@ export class KcpSession implements AsyncDisposable {
     })
   }
 
-  /** As `ikcp_wndsize`, in segments; 0 leaves a window as it is. */
+  /**
+   * As `ikcp_wndsize`, in segments; 0 leaves a window as it is.
+   *
+   * @throws RangeError when one is out of range, or the receive window of a raw session in message framing gets smaller.
+   */
   setWindowSize(sndWnd: number, rcvWnd = 0): void {
     this.#conversation.kcp.setWindowSize(sndWnd, rcvWnd)
   }
