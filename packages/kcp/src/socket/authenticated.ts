@@ -33,7 +33,7 @@ export interface AuthenticatedOptions {
  * The built-in security: an X25519 agreement, mixed with a shared secret where there is one, gives each
  * direction a key, and every datagram carries a tag under it. Bodies are readable by those on the way.
  *
- * @throws RangeError when a secret is shorter than 16 bytes, or a list of them is empty.
+ * @throws RangeError when a secret is shorter than 16 bytes, or a list of them is empty; TypeError when it is text.
  */
 export function authenticated(options: AuthenticatedOptions = {}): KcpSecurity {
   const { secret } = options
@@ -42,6 +42,8 @@ export function authenticated(options: AuthenticatedOptions = {}): KcpSecurity {
   if (secret !== undefined && secrets.length === 0)
     throw new RangeError('secret must name one secret or more, not an empty list')
   for (const each of secrets) {
+    if (!(each instanceof Uint8Array))
+      throw new TypeError(`secret must be a Uint8Array or a list of them, not ${typeof each}`)
     if (each.length < MIN_SECRET_BYTES)
       throw new RangeError(`secret must have ${MIN_SECRET_BYTES} bytes or more, not ${each.length}`)
   }

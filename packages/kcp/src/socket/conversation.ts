@@ -114,6 +114,7 @@ export abstract class Conversation extends WheelEntry implements FrameSink {
 
   /** Copies the message. `false`: wait for `onDrain`, or it is over. */
   send(message: Uint8Array): boolean {
+    checkBytes(message)
     if (this.state !== 'open') return false
     const { length } = message
     const buffered = this.bufferedBytes + length
@@ -424,4 +425,11 @@ export abstract class Conversation extends WheelEntry implements FrameSink {
     this.#wantsDrain = false
     this.owner?.onDrain()
   }
+}
+
+/** What has another length than its bytes, or none, would go as something else than was meant, or not at all. */
+export function checkBytes(message: Uint8Array): void {
+  const { length, byteLength } = message
+  if (length === undefined || length !== byteLength)
+    throw new TypeError('a message is a Uint8Array; text goes through a TextEncoder')
 }

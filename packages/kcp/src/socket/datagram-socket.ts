@@ -22,6 +22,8 @@ export interface DatagramSocket {
   /** Room for received datagrams that the system gave, when it can be known. */
   readonly receiveBufferBytes?: number | undefined
   close(): Promise<void>
+  /** The process need not live for this one. Left out: it does. */
+  unref?(): void
 }
 
 /** Opens more sockets on a port; also when the first is closed. */

@@ -16,6 +16,7 @@ import {
   readConv,
   readU16,
   readU32,
+  type RefuseReason,
 } from './datagram.ts'
 import type { DatagramSocket } from './datagram-socket.ts'
 import { Endpoint } from './endpoint.ts'
@@ -35,9 +36,16 @@ const MAX_TOKEN_TRIES = 4
 /** The system told so often that nobody listens there: it is believed. The next hello follows a refusal after so long. */
 const MAX_REFUSALS = 3
 const REFUSED_RETRY_MS = 50
-/** A client's socket stays for a moment, to answer a close whose answer was lost. */
+/** A client's socket stays for a moment, to answer a close whose answer was lost; the process need not. */
 const LINGER_MS = 1000
 const NO_TOKEN = new Uint8Array(0)
+/** What a listener says when it does not want us. */
+const REFUSALS: Readonly<Record<RefuseReason, string>> = {
+  refused: 'it does not want this client, or is closing',
+  full: 'it has as many sessions as it takes, in all or from here',
+  busy: 'it is busy with other handshakes',
+  key: 'it knows another secret, or has another security',
+}
 
 export interface KcpConnectOptions extends KcpSocketOptions {
   readonly host: string
@@ -45,7 +53,7 @@ export interface KcpConnectOptions extends KcpSocketOptions {
   /** Milliseconds until the attempt is given up, looking the name up included. @defaultValue 5000 */
   readonly connectTimeoutMs?: number
   /** Gives the attempt up, or resets the session once there is one. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }
 
 /**
@@ -140,7 +148,7 @@ class Dialer {
       this.#reject = reject
       this.#signal?.addEventListener('abort', this.#abort)
       this.#cancelTimeout = clock.setTimer(timeoutMs, () =>
-        this.#fail(new KcpError('KCP_CONNECT_FAILED', `${this.#where}: no answer`)),
+        this.#fail(new KcpError('KCP_CONNECT_FAILED', `${this.#where}: ${this.#silence}`)),
       )
       if (this.#signal?.aborted === true) this.#aborted()
       else this.#sendHello()
@@ -164,6 +172,11 @@ class Dialer {
     endpoint.options.logger.debug('another socket', { port: socket.port })
     // A ping at once, so that it need not wait for the next thing to say.
     this.#conversation?.start(endpoint.now())
+  }
+
+  get #silence(): string {
+    const { notAuthentic } = this.#endpoint.counters.dropped
+    return notAuthentic === 0 ? 'no answer' : 'no answer that fits our secret or security'
   }
 
   get #where(): string {
@@ -259,7 +272,7 @@ class Dialer {
   #takeRefuse(bytes: Uint8Array): void {
     const reason = decodeRefuse(bytes, this.#nonce)
     if (reason === undefined || this.#token.length === 0) this.#endpoint.drop('unexpected')
-    else this.#fail(new KcpError('KCP_REFUSED', `${this.#where}: ${reason}`))
+    else this.#fail(new KcpError('KCP_REFUSED', `${this.#where}: ${REFUSALS[reason]}`))
   }
 
   #takeAccept(bytes: Uint8Array): void {
@@ -317,6 +330,7 @@ class Dialer {
     const answer = conversation.lastWord()
     const untilMs = now + LINGER_MS
     this.#timeWait.add(conversation.kcp.conv, { untilMs, answer }, now)
+    endpoint.socket.unref?.()
     endpoint.clock.setTimer(LINGER_MS, () => void endpoint.socket.close())
   }
 

@@ -40,7 +40,7 @@ export interface KcpListenOptions extends KcpSocketOptions {
    */
   readonly maxAckDelayMs?: number
   /** Closes the listener and its sessions. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }
 
 export type ResolvedLimits = Required<

@@ -24,7 +24,7 @@ import {
   type ResolvedLimits,
 } from './listen-options.ts'
 import { openWithin } from './opening.ts'
-import { closeAll, giveTo, rejectAfter } from './owners.ts'
+import { checkOwner, closeAll, giveTo, rejectAfter } from './owners.ts'
 import { agreedIdleTimeoutMs, resolveOptions } from './options.ts'
 import { RateLimit } from './rate-limit.ts'
 import { SafeConversation, type Registry } from './safe-conversation.ts'
@@ -44,12 +44,14 @@ const FLOOD_DROPS = 5000
  *
  * @param onSession - Called once a client's address and keys are proven.
  * @throws KcpError `KCP_LISTEN_FAILED` when the port cannot be had.
- * @throws RangeError when an option is out of range. An abort before that rejects with the signal's reason.
+ * @throws RangeError when an option is out of range, TypeError when `onSession` is no function. An abort before that
+ *   rejects with the signal's reason.
  */
 export async function listen(
   options: KcpListenOptions,
   onSession: (session: KcpSession) => void,
 ): Promise<KcpListener> {
+  checkOwner(onSession)
   const resolved = resolveOptions(options)
   const limits = resolveLimits(options)
   const { host = '0.0.0.0', port, reusePort = false, signal } = options
@@ -290,11 +292,13 @@ export class KcpListener implements AsyncDisposable {
     const { maxSessions, maxSessionsPerAddress } = this.#limits
     if (this.#conversations.size >= maxSessions) return 'full'
     if (this.#perHost.of(address) >= maxSessionsPerAddress) return 'full'
-    if (this.#isClosed || !this.#allow(address, port)) return 'refused'
+    if (this.#isClosed) return 'refused'
     try {
+      // Also an answer that is a promise lets nobody in.
+      if (this.#allow(address, port) !== true) return 'refused'
       return this.#begin(hello, transcript, address, port, now)
     } catch (error) {
-      // Not even a security of the caller's may end the process at what a stranger sends.
+      // Nothing of the caller's may end the process at what a stranger sends.
       this.#endpoint.options.logger.warn('a hello made the handshake throw', {
         message: (error as Error).message,
       })

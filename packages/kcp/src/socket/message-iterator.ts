@@ -3,11 +3,11 @@ import type { KcpSession } from './session.ts'
 /** Messages held before the session is paused. */
 const HIGH_WATER = 64
 
-type Result = IteratorResult<Uint8Array, undefined>
+type Result = IteratorResult<Uint8Array<ArrayBuffer>, undefined>
 
 /** The messages of a session, pulled. Leaving the loop closes the session. */
-export function messagesOf(session: KcpSession): AsyncIterableIterator<Uint8Array> {
-  const queue: Uint8Array[] = []
+export function messagesOf(session: KcpSession): AsyncIterableIterator<Uint8Array<ArrayBuffer>> {
+  const queue: Uint8Array<ArrayBuffer>[] = []
   const waiting: PromiseWithResolvers<Result>[] = []
   let isLeft = false
   const undo = [

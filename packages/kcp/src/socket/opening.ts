@@ -1,6 +1,6 @@
 import { KcpError } from '../errors.ts'
 import type { DatagramSocket, DatagramSocketOptions } from './datagram-socket.ts'
-import type { ResolvedSocketOptions } from './options.ts'
+import { whole, type ResolvedSocketOptions } from './options.ts'
 
 /** How long an opening may take: a name has to be looked up. */
 export interface OpeningLimits {
@@ -14,6 +14,7 @@ export interface OpeningLimits {
  *
  * @throws KcpError `KCP_LISTEN_FAILED` for one to bind, else `KCP_CONNECT_FAILED`. An abort rejects with the
  *   signal's reason.
+ * @throws RangeError or TypeError, before anything is opened, when the port or the host is none.
  */
 export function openWithin(
   { openSocket, socketBufferBytes, clock }: ResolvedSocketOptions,
@@ -22,6 +23,9 @@ export function openWithin(
 ): Promise<DatagramSocket> {
   const code = asked.bind === undefined ? 'KCP_CONNECT_FAILED' : 'KCP_LISTEN_FAILED'
   const { host, port } = (asked.bind ?? asked.connect)!
+  whole({ port }, 'port', asked.bind === undefined ? 1 : 0, 0xff_ff)
+  if (typeof host !== 'string' || host === '')
+    throw new TypeError(`host must be a name or an address, not ${String(host)}`)
   const failure = (why: string, options?: ErrorOptions): KcpError =>
     new KcpError(code, `${host} port ${port}: ${why}`, options)
   return new Promise((resolve, reject) => {
@@ -44,7 +48,7 @@ export function openWithin(
         else void socket.close()
       },
       (cause: unknown) => {
-        const why = (cause as { code?: string }).code ?? String(cause)
+        const why = (cause as { code?: string } | undefined)?.code ?? String(cause)
         if (isWanted) settle(() => reject(failure(why, { cause })))
       },
     )

@@ -94,7 +94,7 @@ const DEFAULTS = {
   socketBufferBytes: 4 * 1024 * 1024,
 }
 
-/** @throws RangeError naming the option that is out of range. */
+/** @throws RangeError naming the option that is out of range; TypeError when there is one that none reads. */
 export function resolveOptions(options: KcpSocketOptions): ResolvedSocketOptions {
   const { profile = 'fast', ...given } = options
   const tuning = PROFILES[profile]
@@ -112,6 +112,8 @@ export function resolveOptions(options: KcpSocketOptions): ResolvedSocketOptions
     ...defined,
     security: options.security ?? authenticated(),
   }
+  if ('secret' in options)
+    throw new TypeError('secret belongs into security: authenticated({ secret })')
   whole(resolved, 'nodelay', 0, 2)
   whole(resolved, 'interval', 1, 5000)
   whole(resolved, 'resend', 0, 32_767)

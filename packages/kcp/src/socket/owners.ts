@@ -3,6 +3,12 @@ import { KCP_CLOSE } from './close-codes.ts'
 import type { Conversation } from './conversation.ts'
 import type { KcpSession } from './session.ts'
 
+/** @throws TypeError when nobody takes sessions. */
+export function checkOwner(onSession: unknown): void {
+  if (typeof onSession !== 'function')
+    throw new TypeError('onSession must be a function: it gets the sessions')
+}
+
 /** Gives a session to its owner. One that throws has not taken it, and its other end would keep it alive. */
 export function giveTo(
   onSession: (session: KcpSession) => void,

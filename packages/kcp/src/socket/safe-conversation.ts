@@ -1,7 +1,7 @@
 import { KcpError } from '../errors.ts'
 import type { DatagramCipher } from './cipher.ts'
 import { KCP_CLOSE } from './close-codes.ts'
-import { Conversation } from './conversation.ts'
+import { checkBytes, Conversation } from './conversation.ts'
 import {
   CLOSE_FLAG_RESET,
   HEADER_BYTES,
@@ -134,6 +134,7 @@ export class SafeConversation extends Conversation {
   }
 
   sendUnreliable(message: Uint8Array): boolean {
+    checkBytes(message)
     if (this.state !== 'open' || message.length > this.maxUnreliableBytes) return false
     this.endpoint.control.set(message, HEADER_BYTES)
     this.#sendControl(KIND.unreliable, message.length)
@@ -216,7 +217,7 @@ export class SafeConversation extends Conversation {
       return
     }
     if (silentMs >= this.#idleTimeoutMs || this.#counter > LAST_COUNTER) {
-      const reason = `nothing was heard for ${silentMs} ms`
+      const reason = `nothing was heard for ${Math.round(silentMs)} ms`
       this.#reset()
       const error = new KcpError('KCP_TIMEOUT', reason)
       this.finish({ code: KCP_CLOSE.lost, reason, by: 'network', error })

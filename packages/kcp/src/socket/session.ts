@@ -11,9 +11,9 @@ import { whole } from './options.ts'
 /** What may happen to a session. */
 export interface KcpSessionEvents {
   /** A message came; the bytes are the listener's to keep. */
-  message: (bytes: Uint8Array) => void
+  message: (bytes: Uint8Array<ArrayBuffer>) => void
   /** Something that `sendUnreliable` sent came; the bytes are the listener's to keep. */
-  unreliable: (bytes: Uint8Array) => void
+  unreliable: (bytes: Uint8Array<ArrayBuffer>) => void
   /** After `send` answered `false`: there is room again. */
   drain: () => void
   /** The other end has another address now. */
@@ -21,6 +21,14 @@ export interface KcpSessionEvents {
   /** Once, and nothing follows it. */
   close: (info: KcpCloseInfo) => void
 }
+
+const EVENTS: ReadonlySet<keyof KcpSessionEvents> = new Set<keyof KcpSessionEvents>([
+  'message',
+  'unreliable',
+  'drain',
+  'migrated',
+  'close',
+])
 
 type Handler = (...args: never[]) => void
 
@@ -157,8 +165,13 @@ export class KcpSession implements AsyncDisposable {
     return this.#conversation.sendUnreliable(message)
   }
 
-  /** Calls `listener` when it happens. Returns the undo. */
+  /**
+   * Calls `listener` when it happens. Returns the undo.
+   *
+   * @throws TypeError when there is no such event.
+   */
   on<E extends keyof KcpSessionEvents>(event: E, listener: KcpSessionEvents[E]): () => void {
+    if (!EVENTS.has(event)) throw new TypeError(`there is no event ${String(event)}`)
     const all = (this.#handlers ??= new Map<keyof KcpSessionEvents, readonly Handler[]>())
     let isOn = true
     // Lists are made anew: one that is being gone through stays as it is.
@@ -253,15 +266,16 @@ export class KcpSession implements AsyncDisposable {
   }
 
   /**
-   * The session as a stream of bytes: each write is a message, boundaries mean nothing to the reader. Ending
-   * it closes the session. Not to be mixed with other ways of reading.
+   * The session as a stream of bytes: each write is a message, boundaries mean nothing to the reader. Ending it
+   * delivers what was written and closes the session, both directions at once: what the other end has still to send is
+   * lost, there is no half-close. Not to be mixed with other ways of reading.
    */
   asDuplex(): Duplex {
     return duplexOf(this)
   }
 
   /** The messages, until the session ends; throws when it does not end by a close. */
-  [Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array> {
+  [Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array<ArrayBuffer>> {
     return messagesOf(this)
   }
 

@@ -173,6 +173,10 @@ class UdpSocket implements DatagramSocket {
     return queued < MAX_QUEUED_BYTES
   }
 
+  unref(): void {
+    this.#socket.unref()
+  }
+
   close(): Promise<void> {
     return (this.#closing ??= new Promise((resolve) => {
       this.#socket.close(() => resolve())

@@ -108,7 +108,7 @@ export class RawConversation extends Conversation {
     this.onFlushed(nowMs)
     const silentMs = nowMs - this.lastHeardMs
     if (this.isOver() || silentMs < this.endpoint.options.idleTimeoutMs) return
-    const reason = `nothing was heard for ${silentMs} ms`
+    const reason = `nothing was heard for ${Math.round(silentMs)} ms`
     const error = new KcpError('KCP_TIMEOUT', reason)
     this.finish({ code: KCP_CLOSE.lost, reason, by: 'network', error })
   }

@@ -4,7 +4,7 @@ import { MAX_DATAGRAM_BYTES, readU32 } from '../datagram.ts'
 import { Endpoint } from '../endpoint.ts'
 import { HostCounts } from '../host-counts.ts'
 import { openWithin } from '../opening.ts'
-import { closeAll, giveTo, rejectAfter } from '../owners.ts'
+import { checkOwner, closeAll, giveTo, rejectAfter } from '../owners.ts'
 import { resolveOptions, whole, type KcpSocketOptions } from '../options.ts'
 import { envelopeBytes, openEnvelope, RawConversation, type RawOptions } from './conversation.ts'
 import { checkRaw } from './options.ts'
@@ -49,6 +49,7 @@ export async function listenRaw(
   options: KcpRawListenOptions,
   onSession: (session: KcpSession) => void,
 ): Promise<KcpRawListener> {
+  checkOwner(onSession)
   const resolved = resolveOptions(options)
   checkRaw(options)
   if (typeof options.allow !== 'function')
