@@ -159,7 +159,8 @@ test('sockets of the system on a bad line lose, double and spoil what they are t
     out: { delayMs: 2, loss: 0.2, duplicate: 0.2, corrupt: 0.1 },
     in: { loss: 0.1 },
   })
-  await using session = await connect({ host: '127.0.0.1', port: listener.port, openSocket })
+  await using session = await connect({ host: 'localhost', port: listener.port, openSocket })
+  expect(session.remoteAddress, "as of the system's own").toBe('127.0.0.1')
   for (let index = 0; index < 200; index += 1) session.send(new Uint8Array(1000).fill(index))
   const got: number[] = []
   for await (const bytes of session) if (got.push(bytes[0]!) === 200) break

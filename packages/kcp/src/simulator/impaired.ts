@@ -52,6 +52,10 @@ class ImpairedSocket implements DatagramSocket {
     return this.#socket.port
   }
 
+  get remoteAddress(): string | undefined {
+    return this.#socket.remoteAddress
+  }
+
   get onError(): (error: Error) => void {
     return this.#socket.onError
   }
@@ -65,6 +69,10 @@ class ImpairedSocket implements DatagramSocket {
       this.#socket.send(datagram, 0, datagram.length, port, address),
     )
     return true
+  }
+
+  unref(): void {
+    this.#socket.unref?.()
   }
 
   close(): Promise<void> {
