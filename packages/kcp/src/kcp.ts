@@ -321,11 +321,13 @@ export class Kcp {
    *   cut one into more fragments than would fit.
    */
   setWindowSize(sndWnd: number, rcvWnd = 0): void {
-    if (sndWnd !== 0) this.#sender.sndWnd = checkOption('sndWnd', sndWnd)
-    if (rcvWnd === 0) return
-    checkOption('rcvWnd', rcvWnd)
-    if (rcvWnd < this.#rcvWnd && !this.#stream && this.stats.datagramsOut > 0)
+    if (sndWnd !== 0) checkOption('sndWnd', sndWnd)
+    if (rcvWnd !== 0) checkOption('rcvWnd', rcvWnd)
+    const isSmaller = rcvWnd !== 0 && rcvWnd < this.#rcvWnd
+    if (isSmaller && !this.#stream && this.stats.datagramsOut > 0)
       throw new RangeError(`rcvWnd was told to be ${this.#rcvWnd}, and is not ${rcvWnd} any more`)
+    if (sndWnd !== 0) this.#sender.sndWnd = sndWnd
+    if (rcvWnd === 0) return
     const wasFull = this.#rcv.queued >= this.#rcvWnd
     this.#rcvWnd = rcvWnd
     this.#rcv.advance(rcvWnd)
@@ -373,6 +375,11 @@ export class Kcp {
    */
   resetPath(nowMs: number): void {
     this.#sender.resetPath(nowMs | 0, this.#mss)
+  }
+
+  /** Ends the long waits of what was sent again in vain, as for a path that carried nothing for a while and does again. */
+  resendSoon(nowMs: number): void {
+    this.#sender.resendSoon(nowMs | 0)
   }
 
   /** Ends the conversation and gives all its memory back. */

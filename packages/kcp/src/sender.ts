@@ -50,6 +50,8 @@ export class Sender {
   #nextResend = 0
   /** Due as `fastDue`, at the next flush whenever that is: the original keeps the count of a segment over its timeout. */
   #fastLater = false
+  /** What was oldest in flight when the peer's window last opened. */
+  #openedUna: number | undefined
 
   constructor(pool: SegmentPool, options: KcpOptions, mss: number, stats: KcpStats) {
     this.buffer = new SendBuffer(pool, (options.initialSn ?? 0) | 0)
@@ -68,16 +70,30 @@ export class Sender {
     if (this.buffer.inFlight > 0) this.fastDue = true
   }
 
-  /** The peer has room again: what was sent again into its closed window, ever later, goes at once. */
+  /**
+   * The peer has room again: what was sent again into its closed window, ever later, goes soon. Once until something is
+   * acknowledged, as a peer that opens and closes it all the time would have all of it again each time.
+   */
   windowOpened(now: number): void {
+    if (this.#openedUna === this.buffer.una) return
+    this.#openedUna = this.buffer.una
+    this.resendSoon(now)
+  }
+
+  /** What was last sent a timeout ago or earlier is due now, what was sent since after one: all waits for longer ones end. */
+  resendSoon(now: number): void {
     const { buffer } = this
     const { records } = buffer
+    const rto = Math.min(this.rto.rxRto + this.ackDelayMs, IKCP_RTO_MAX)
     for (let sn = buffer.una; sn !== buffer.nxt; sn = (sn + 1) | 0) {
       const record = buffer.at(sn)
       if (records[record + LENGTH] === ACKED || records[record + XMIT]! < 2) continue
-      records[record + RTO] = this.rto.rxRto
-      records[record + RESENDTS] = now
-      this.#nextResend = now
+      const due = (records[record + TS]! + rto) | 0
+      const resendts = serialDiff(due, now) > 0 ? due : now
+      if (serialDiff(resendts, records[record + RESENDTS]!) >= 0) continue
+      records[record + RTO] = rto
+      records[record + RESENDTS] = resendts
+      if (serialDiff(this.#nextResend, resendts) > 0) this.#nextResend = resendts
     }
   }
 

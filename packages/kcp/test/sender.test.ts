@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { ACK, End, STARTS } from './support/wire.ts'
+import { ACK, End, STARTS, WINS } from './support/wire.ts'
 
 const FAST = { nodelay: 1, interval: 10, resend: 2, nc: true } as const
 
@@ -70,6 +70,34 @@ describe.each(STARTS)('with numbers that begin near $where', (start) => {
     expect(sender.kcp.nextDeadline(sender.nowMs)).toBe(sender.nowMs)
     expect(sender.flush().map(({ sn }) => sn)).toEqual([0])
     expect(sender.kcp.nextDeadline(sender.nowMs)).toBeGreaterThan(sender.nowMs)
+  })
+
+  test('a peer that opens and closes its window and acknowledges nothing does not have all of it again each time', () => {
+    const sender = new End(start, { ...FAST, sndWnd: 128, deadLinkMs: 0 })
+    for (let index = 0; index < 100; index += 1) sender.send(`${index}`)
+    for (let turn = 0; turn < 6000; turn += 1) {
+      sender.input({ cmd: WINS, wnd: turn % 2 === 0 ? 0 : 128 })
+      sender.flush()
+      sender.wait(10)
+    }
+    // A minute of timeouts, each half longer, once more from the beginning.
+    expect(sender.kcp.stats.segmentsOut / 100).toBeLessThan(26)
+  })
+
+  test('what was sent again in vain goes within a timeout of now when that is asked for, not before', () => {
+    const sender = new End(start, { ...FAST, deadLinkMs: 0 })
+    sender.send('one')
+    for (let turn = 0; turn < 8; turn += 1) {
+      sender.wait(Math.max(0, sender.kcp.nextDeadline(sender.nowMs) - sender.nowMs))
+      sender.flush()
+    }
+    const wait = sender.kcp.nextDeadline(sender.nowMs) - sender.nowMs
+    expect(wait).toBeGreaterThan(2000)
+    sender.wait(50)
+    sender.kcp.resendSoon(sender.nowMs)
+    expect(sender.kcp.nextDeadline(sender.nowMs) - sender.nowMs).toBe(sender.kcp.rxRto - 50)
+    sender.wait(sender.kcp.rxRto)
+    expect(sender.flush()).toHaveLength(1)
   })
 
   test('keeps the timeout within its bounds', () => {

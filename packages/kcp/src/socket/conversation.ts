@@ -160,6 +160,11 @@ export abstract class Conversation extends WheelEntry implements FrameSink {
     this.endpoint.turns.flushSoon(this)
   }
 
+  setWindowSize(sndWnd: number, rcvWnd: number): void {
+    this.kcp.setWindowSize(sndWnd, rcvWnd)
+    if (this.state !== 'closed') this.endpoint.turns.flushSoon(this)
+  }
+
   setTuning(tuning: Partial<KcpTuning>): void {
     const { nodelay = -1, interval = -1, resend = -1, nc } = tuning
     this.kcp.setNoDelay(nodelay, interval, resend, nc)
@@ -289,6 +294,8 @@ export abstract class Conversation extends WheelEntry implements FrameSink {
   protected closedThere(info: KcpCloseInfo, nowMs: number): void {
     this.state = 'closing'
     this.#closedThere = info
+    this.#outbox.clear()
+    this.#count()
     this.endpoint.turns.wheel.delete(this)
     this.#finishWhenRead(nowMs)
   }
@@ -350,22 +357,24 @@ export abstract class Conversation extends WheelEntry implements FrameSink {
 
   #refuseLarge(length: number): void {
     const reason = `a message of ${length} bytes, ${this.maxMessageBytes} are accepted`
+    const error = new KcpError('KCP_TOO_LARGE', reason)
+    const info = { code: KCP_CLOSE.tooLarge, reason, by: 'local', error } as const
+    if (this.#closedThere !== undefined) this.finish(info)
     if (this.state !== 'open') return
     this.state = 'closing'
-    this.closing = {
-      code: KCP_CLOSE.tooLarge,
-      reason,
-      by: 'local',
-      error: new KcpError('KCP_TOO_LARGE', reason),
-    }
+    this.closing = info
     this.closeByMs = this.endpoint.now() + this.endpoint.options.closeTimeoutMs
     this.endpoint.turns.flushSoon(this)
   }
 
-  /** A close whose time is up, when the other end has not acknowledged all that was sent before it. */
-  protected undelivered(closing: KcpCloseInfo): KcpCloseInfo {
+  protected get timeIsUp(): string {
+    return `that took longer than ${this.endpoint.options.closeTimeoutMs} ms`
+  }
+
+  /** A close, when the other end has not acknowledged all that was sent before it. */
+  protected undelivered(closing: KcpCloseInfo, why: string): KcpCloseInfo {
     if (closing.error !== undefined) return closing
-    const reason = `not all was delivered within ${this.endpoint.options.closeTimeoutMs} ms`
+    const reason = `not all was delivered: ${why}`
     const error = new KcpError('KCP_TIMEOUT', reason)
     return { code: KCP_CLOSE.lost, reason, by: 'network', error }
   }
@@ -376,7 +385,10 @@ export abstract class Conversation extends WheelEntry implements FrameSink {
       this.finish(this.#closedThere!)
       return
     }
-    this.#readByMs = nowMs + this.endpoint.options.idleTimeoutMs
+    const before = this.#countedBytes
+    this.#count()
+    const isRead = this.#countedBytes < before || this.#readByMs === Infinity
+    if (isRead) this.#readByMs = nowMs + this.endpoint.options.idleTimeoutMs
     this.endpoint.turns.wheel.set(this, this.#readByMs)
   }
 

@@ -15,7 +15,11 @@ export function duplexOf(session: KcpSession): Duplex {
     read: () => session.resume(),
     write(chunk: Uint8Array, _encoding, done) {
       let at = 0
+      let isSettled = false
       const settle = (error?: KcpError): void => {
+        // A send may end the session, and so this write, before it returns.
+        if (isSettled) return
+        isSettled = true
         waiting = undefined
         done(error)
       }
@@ -32,8 +36,9 @@ export function duplexOf(session: KcpSession): Duplex {
     },
     final(done) {
       session.on('close', ({ error }) => done(error))
-      if (session.closeInfo === undefined) void session.close()
-      else done(session.closeInfo.error)
+      if (session.closeInfo !== undefined) done(session.closeInfo.error)
+      // One that the other end has closed ends once all is read.
+      else if (session.isOpen) void session.close()
     },
     destroy(error, done) {
       if (error === null) void session.close()

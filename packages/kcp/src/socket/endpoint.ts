@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts'
 import type { Random } from '../random.ts'
 import type { SegmentPool } from '../segment-pool.ts'
-import { Commons } from './commons.ts'
+import { Commons, type Scratch } from './commons.ts'
 import { newCounters, type DropReason, type KcpCounters } from './counters.ts'
 import type { DatagramSocket } from './datagram-socket.ts'
 import type { ResolvedSocketOptions } from './options.ts'
@@ -22,7 +22,7 @@ export class Endpoint {
   readonly turns: Turns
   readonly pool: SegmentPool
   /** See `Commons`, also for the next. */
-  readonly scratch: Uint8Array
+  readonly scratch: Scratch
   readonly control: Uint8Array
   readonly counters: KcpCounters = newCounters()
   /** Bytes waiting in all conversations, to be sent and to be read. */

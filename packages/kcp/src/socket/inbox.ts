@@ -1,4 +1,5 @@
 import type { Kcp } from '../kcp.ts'
+import type { Scratch } from './commons.ts'
 import { FrameReader, type FrameSink } from './frames.ts'
 
 /** `frames`: messages of any size with length prefixes in a KCP stream. The others are what plain peers speak. */
@@ -10,10 +11,9 @@ export class Inbox {
   readonly #kcp: Kcp
   readonly #isMessages: boolean
   readonly #frames: FrameReader | undefined
-  /** For one call at a time. */
-  readonly #scratch: Uint8Array
+  readonly #scratch: Scratch
 
-  constructor(kcp: Kcp, framing: Framing, scratch: Uint8Array) {
+  constructor(kcp: Kcp, framing: Framing, scratch: Scratch) {
     this.#kcp = kcp
     this.#isMessages = framing === 'messages'
     this.#frames = framing === 'frames' ? new FrameReader() : undefined
@@ -32,9 +32,20 @@ export class Inbox {
 
   /** Hands out what there is, as long as the sink is reading. Returns whether that was all. */
   read(sink: FrameSink): boolean {
-    const kcp = this.#kcp
     const frames = this.#frames
     if (frames !== undefined && frames.restBytes > 0) frames.pushRest(sink)
+    if (this.#kcp.peekSize() < 0) return !this.hasMessages
+    const scratch = this.#scratch.borrow()
+    try {
+      return this.#readBy(scratch, sink)
+    } finally {
+      this.#scratch.giveBack(scratch)
+    }
+  }
+
+  #readBy(scratch: Uint8Array, sink: FrameSink): boolean {
+    const kcp = this.#kcp
+    const frames = this.#frames
     while (sink.isReading) {
       const size = kcp.peekSize()
       if (size < 0) return true
@@ -42,7 +53,7 @@ export class Inbox {
         sink.onBadFrame('tooLarge', size)
         return true
       }
-      const target = size <= this.#scratch.length ? this.#scratch : new Uint8Array(size)
+      const target = size <= scratch.length ? scratch : new Uint8Array(size)
       const length = kcp.receive(target)
       if (frames === undefined) sink.onFrame(target.subarray(0, length))
       else frames.push(target, 0, length, sink)

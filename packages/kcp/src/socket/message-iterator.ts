@@ -10,6 +10,14 @@ export function messagesOf(session: KcpSession): AsyncIterableIterator<Uint8Arra
   const queue: Uint8Array<ArrayBuffer>[] = []
   const waiting: PromiseWithResolvers<Result>[] = []
   let isLeft = false
+  const settleEnd = (next: PromiseWithResolvers<Result>): void => {
+    const error = session.closeInfo?.error
+    if (error === undefined || isLeft) next.resolve({ value: undefined, done: true })
+    else {
+      isLeft = true
+      next.reject(error)
+    }
+  }
   const undo = [
     session.on('message', (bytes) => {
       const next = waiting.shift()
@@ -20,14 +28,6 @@ export function messagesOf(session: KcpSession): AsyncIterableIterator<Uint8Arra
       for (const next of waiting.splice(0)) settleEnd(next)
     }),
   ]
-  const settleEnd = (next: PromiseWithResolvers<Result>): void => {
-    const error = session.closeInfo?.error
-    if (error === undefined || isLeft) next.resolve({ value: undefined, done: true })
-    else {
-      isLeft = true
-      next.reject(error)
-    }
-  }
   return {
     next() {
       const next = Promise.withResolvers<Result>()

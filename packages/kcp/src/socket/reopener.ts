@@ -4,6 +4,7 @@ import { openWithin } from './opening.ts'
 
 /** A client opens sockets no more often: where nobody answers, another socket may be no better. */
 const REOPEN_EVERY_MS = 2000
+const OPEN_TIMEOUT_MS = 5000
 /** What the system says of a socket whose own address is gone, or from which there is no way any more. */
 const LOST_WAY: ReadonlySet<string | undefined> = new Set([
   'EADDRNOTAVAIL',
@@ -49,7 +50,11 @@ export class Reopener {
   async #open(host: string, port: number): Promise<void> {
     const { options } = this.#endpoint
     try {
-      const socket = await openWithin(options, { connect: { host, port } })
+      const socket = await openWithin(
+        options,
+        { connect: { host, port } },
+        { timeoutMs: OPEN_TIMEOUT_MS },
+      )
       if (this.#isWanted()) this.#use(socket)
       else void socket.close()
     } catch (error) {

@@ -184,7 +184,7 @@ export class SafeConversation extends Conversation {
       this.#registry.onEstablished(this)
       if (this.isOver()) return
     }
-    if ((port !== this.port || address !== this.address) && isNewest && !this.#isClient)
+    if (isNewest && !this.#isClient && !this.#isAt({ address, port }))
       this.#challenge(address, port, bytes.length, nowMs)
     if (!this.#apply(bytes[0]!, bytes, bodyStart, end, { address, port }, nowMs))
       endpoint.drop('malformed')
@@ -224,6 +224,10 @@ export class SafeConversation extends Conversation {
       return
     }
     if (nowMs >= this.#refusalDueMs()) {
+      if (this.closing !== undefined && this.#closeTries > 0) {
+        this.finish(this.closing)
+        return
+      }
       const reason = 'nobody listens at the other end any more'
       const error = new KcpError('KCP_RESET', reason)
       this.finish({ code: KCP_CLOSE.lost, reason, by: 'network', error })
@@ -280,6 +284,8 @@ export class SafeConversation extends Conversation {
         return this.#takeHalf(bytes, start, end, nowMs)
       case KIND.ping:
         if (length < 4) return false
+        // Who asks from an address that is not proven gets a challenge instead, which is to be answered from there.
+        if (!this.#isClient && !this.#isAt(from)) return true
         // The same bytes back: the token.
         this.endpoint.control.set(bytes.subarray(start, start + 4), HEADER_BYTES)
         this.#sendControl(KIND.pong, 4, from.address, from.port)
@@ -290,6 +296,8 @@ export class SafeConversation extends Conversation {
         return true
       case KIND.pathChallenge:
         if (length !== CHALLENGE_BYTES) return false
+        // Until the other end says something here, whether it got the answer is to be asked.
+        this.#liveness?.heardOwner(nowMs)
         this.endpoint.control.set(bytes.subarray(start, end), HEADER_BYTES)
         this.#sendControl(KIND.pathResponse, CHALLENGE_BYTES, from.address, from.port)
         return true
@@ -307,6 +315,11 @@ export class SafeConversation extends Conversation {
       default:
         return false
     }
+  }
+
+  /** It is the address of the other end, as far as is known. */
+  #isAt({ address, port }: { readonly address: string; readonly port: number }): boolean {
+    return port === this.port && address === this.address
   }
 
   /** Seals and sends what stands in the control buffer behind the header. */
@@ -424,6 +437,7 @@ export class SafeConversation extends Conversation {
     this.#path = undefined
     // Another port alone is a NAT that forgot, and the path as it was.
     if (address !== this.address) this.kcp.resetPath(nowMs)
+    this.kcp.resendSoon(nowMs)
     this.#registry.onMoving?.(this.address, this.port)
     this.shelterFlood = 0
     this.address = address
@@ -444,7 +458,7 @@ export class SafeConversation extends Conversation {
     if (this.#closeTries === 0 && !this.isDelivered) {
       if (!isTimeUp) return
       this.#reset()
-      this.finish(this.undelivered(closing))
+      this.finish(this.undelivered(closing, this.timeIsUp))
       return
     }
     if (this.#closeTries > 0 && nowMs < this.#closeDueMs && !isTimeUp) return
@@ -468,7 +482,8 @@ export class SafeConversation extends Conversation {
     this.#sendControl(KIND.closed, 0)
     if (this.isClosedThere) return
     if (this.closing !== undefined) {
-      this.finish(this.closing)
+      const why = 'the other end closed first'
+      this.finish(this.isDelivered ? this.closing : this.undelivered(this.closing, why))
       return
     }
     // All of the other end's data is here already.

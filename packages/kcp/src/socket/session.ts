@@ -78,8 +78,10 @@ export class KcpSession implements AsyncDisposable {
 
   static {
     takeMessage = (session, bytes) => {
+      // Who comes while this one is handed out gets the next.
+      const handlers = session.#handlers?.get('message')
       session.#onMessage?.(bytes, false)
-      if (session.#hears('message')) session.#emit('message', bytes.slice())
+      if (handlers !== undefined) session.#call(handlers, [bytes.slice()])
     }
     takeUnreliable = (session, bytes) => {
       session.#onMessage?.(bytes, true)
@@ -89,8 +91,9 @@ export class KcpSession implements AsyncDisposable {
     end = (session, info) => {
       session.#closeInfo = info
       session.#end?.()
-      session.#emit('close', info)
+      const handlers = session.#handlers?.get('close') ?? []
       session.#handlers = undefined
+      tellAll(handlers, info)
     }
   }
 
@@ -252,7 +255,7 @@ export class KcpSession implements AsyncDisposable {
    * @throws RangeError when one is out of range, or the receive window of a raw session in message framing gets smaller.
    */
   setWindowSize(sndWnd: number, rcvWnd = 0): void {
-    this.#conversation.kcp.setWindowSize(sndWnd, rcvWnd)
+    this.#conversation.setWindowSize(sndWnd, rcvWnd)
   }
 
   /** Whether acknowledgements go out at the end of the turn, and not after `interval`. */
@@ -299,9 +302,29 @@ export class KcpSession implements AsyncDisposable {
     ...args: Parameters<KcpSessionEvents[E]>
   ): void {
     const handlers = this.#handlers?.get(event)
-    if (handlers === undefined) return
-    for (const handler of handlers) (handler as (...all: typeof args) => void)(...args)
+    if (handlers !== undefined) this.#call(handlers, args)
   }
+
+  /** Nothing follows the end, also when one of them brings it about. */
+  #call(handlers: readonly Handler[], args: readonly unknown[]): void {
+    for (const handler of handlers) {
+      if (this.#closeInfo !== undefined) return
+      ;(handler as (...all: unknown[]) => void)(...args)
+    }
+  }
+}
+
+/** Who listens for the end hears of it, whatever others make of it. */
+function tellAll(handlers: readonly Handler[], info: KcpCloseInfo): void {
+  const thrown: unknown[] = []
+  for (const handler of handlers) {
+    try {
+      ;(handler as KcpSessionEvents['close'])(info)
+    } catch (error) {
+      thrown.push(error)
+    }
+  }
+  if (thrown.length > 0) throw thrown[0]
 }
 
 class Owner implements ConversationOwner {

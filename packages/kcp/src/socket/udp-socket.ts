@@ -130,6 +130,11 @@ class UdpSocket implements DatagramSocket {
   readonly remoteAddress: string | undefined
   readonly #socket: Socket
   readonly #isConnected: boolean
+  readonly #isClient: boolean
+  /** Without it Node says nothing of a send that failed at once, as when there is no way there any more. */
+  readonly #onSent = (error: Error | null): void => {
+    if (error !== null) this.onError(error)
+  }
   #closing: Promise<void> | undefined
 
   constructor(socket: Socket, options: DatagramSocketOptions) {
@@ -138,6 +143,7 @@ class UdpSocket implements DatagramSocket {
     this.port = port
     this.#socket = socket
     this.#isConnected = options.connect !== undefined
+    this.#isClient = this.#isConnected && options.bind === undefined
     this.remoteAddress = this.#isConnected ? socket.remoteAddress().address : undefined
     for (const ask of ['setRecvBufferSize', 'setSendBufferSize'] as const) {
       try {
@@ -160,7 +166,8 @@ class UdpSocket implements DatagramSocket {
     const socket = this.#socket
     const view = outgoing.fill(bytes, from, end)
     try {
-      if (this.#isConnected) socket.send(view)
+      if (this.#isClient) socket.send(view, this.#onSent)
+      else if (this.#isConnected) socket.send(view)
       else socket.send(view, port, address)
     } catch (error) {
       this.onError(error as Error)

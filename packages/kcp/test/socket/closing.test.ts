@@ -150,6 +150,29 @@ atEachStart(() => {
       }
     })
 
+    test('a message too large that is found only then ends with its code', async () => {
+      const { network, near, far } = await pair({ far: { maxMessageBytes: 1000 } })
+      const heard = new Heard(far)
+      far.pause()
+      for (const size of [10, 5000, 20]) near.send(message(size))
+      await network.settle(near.close())
+      network.run(100)
+      far.resume()
+      network.run(100)
+      expect(heard.messages.map(({ length }) => length)).toEqual([10])
+      expect(heard.closes).toMatchObject([{ code: 4413, by: 'local', error: 'KCP_TOO_LARGE' }])
+    })
+
+    test('of both ends at once is no success for the one that had more to deliver', async () => {
+      const { network, near, far } = await pair()
+      const heard = new Heard(near)
+      far.pause()
+      for (let i = 0; i < 100; i += 1) near.send(message(5000))
+      network.run(1000)
+      await network.settle(Promise.all([near.close(4001), far.close(4002)]))
+      expect(heard.closes).toMatchObject([{ code: 1006, error: 'KCP_TIMEOUT' }])
+    })
+
     test('is no success when not all was delivered in time', async () => {
       const { network, near, far } = await pair({ near: { closeTimeoutMs: 700 } })
       const [heardNear, heardFar] = [new Heard(near), new Heard(far)]

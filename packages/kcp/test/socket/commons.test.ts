@@ -1,13 +1,52 @@
 import { seededRandom, SteppedClock } from '@rts/testing'
 import { expect, test } from 'vitest'
-import { connect, type KcpSession, listen } from '../../src/index.ts'
+import { connect, Kcp, type KcpSession, listen } from '../../src/index.ts'
 import { SimulatedNetwork } from '../../src/simulator.ts'
-import { commonsOfClients } from '../../src/socket/commons.ts'
+import { commonsOfClients, Scratch } from '../../src/socket/commons.ts'
+import { Inbox } from '../../src/socket/inbox.ts'
+import type { FrameSink } from '../../src/socket/frames.ts'
 
 test('clients that go by one clock share timer and buffers, others do not', () => {
   const clock = new SteppedClock()
   expect(commonsOfClients(clock)).toBe(commonsOfClients(clock))
   expect(commonsOfClients(new SteppedClock())).not.toBe(commonsOfClients(clock))
+})
+
+test('who reads from within the callback of a reader leaves that one its bytes', () => {
+  const scratch = new Scratch()
+  const inboxOf = (
+    text: string,
+  ): { inbox: Inbox; got: string[]; onFrame: (bytes: Uint8Array) => void } => {
+    const far = new Kcp(7, () => {}, { stream: true })
+    const near = new Kcp(7, (bytes, at, length) => far.input(bytes, at, length, 0), {
+      stream: true,
+    })
+    for (let i = 0; i < 3; i += 1) {
+      const message = new TextEncoder().encode(`${text} ${i}`)
+      near.send(Uint8Array.of(message.length))
+      near.send(message)
+    }
+    near.flush(0)
+    const got: string[] = []
+    const onFrame = (bytes: Uint8Array): void => void got.push(Buffer.from(bytes).toString())
+    return { inbox: new Inbox(far, 'frames', scratch), got, onFrame }
+  }
+  const sinkOf = (onFrame: (bytes: Uint8Array) => void): FrameSink => ({
+    maxMessageBytes: 100,
+    isReading: true,
+    onFrame,
+    onBadFrame: (problem) => expect.unreachable(problem),
+  })
+  const [inner, outer] = [inboxOf('inner'), inboxOf('outer')]
+  const isAll = outer.inbox.read(
+    sinkOf((bytes) => {
+      inner.inbox.read(sinkOf(inner.onFrame))
+      outer.onFrame(bytes)
+    }),
+  )
+  expect(isAll).toBe(true)
+  expect(inner.got).toEqual(['inner 0', 'inner 1', 'inner 2'])
+  expect(outer.got).toEqual(['outer 0', 'outer 1', 'outer 2'])
 })
 
 test('clients that share their buffers get what is theirs, though all send and receive at one moment', async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import type { DatagramSocket, DatagramSocketOptions } from '../../src/index.ts'
 import { KIND } from '../../src/socket/datagram.ts'
-import { atEachStart, Heard, pair, read } from '../support/virtual-network.ts'
+import { atEachStart, Heard, pair, read, VirtualNetwork } from '../support/virtual-network.ts'
 
 const SERVER = '10.0.0.1 7000'
 const message = (size: number): Uint8Array => new Uint8Array(size)
@@ -29,6 +30,44 @@ atEachStart(() => {
       expect(heardFar.migrations).toBe(1)
       expect(far.remotePort).not.toBe(50_000)
       expect(listener.counters().migrations).toBe(1)
+    })
+
+    test('a client that only reads asks until the listener has found it, though challenges are lost', async () => {
+      const network = new VirtualNetwork()
+      let lost = 0
+      const openSocket = (options: DatagramSocketOptions): Promise<DatagramSocket> => {
+        const socket = network.open('10.0.9.1', options)
+        const filter: DatagramSocket = {
+          address: socket.address,
+          port: socket.port,
+          onDatagram: () => {},
+          onError: () => {},
+          send: (...datagram) => socket.send(...datagram),
+          close: () => socket.close(),
+        }
+        socket.onDatagram = (...datagram) => {
+          if (datagram[0][0] === KIND.pathChallenge && lost < 3) lost += 1
+          else filter.onDatagram(...datagram)
+        }
+        return Promise.resolve(filter)
+      }
+      const { near, far } = await pair({ network, near: { openSocket } })
+      const heard = new Heard(near)
+      network.run(1000)
+      far.send(message(50))
+      network.run(100)
+      network.rebind('10.0.9.1')
+      let sent = 0
+      const at = network.time.now()
+      network.runUntil(() => {
+        if (network.time.now() > at + sent * 50) {
+          far.send(message(50))
+          sent += 1
+        }
+        return heard.messages.length > 20
+      })
+      expect(lost).toBe(3)
+      expect(network.time.now() - at).toBeLessThan(9000)
     })
 
     test.each([

@@ -108,6 +108,45 @@ atEachStart(() => {
       expect(got).toEqual(['twice', 'twice', 'twice', 'late'])
     })
 
+    test('a reader that is replaced while it is called has that message, the next has the rest', async () => {
+      const { network, near, far } = await pair()
+      const got: string[] = []
+      far.onMessage = ([first]) => {
+        got.push(`first ${first}`)
+        far.onMessage = undefined
+        far.on('message', ([byte]) => got.push(`next ${byte}`))
+      }
+      sendAll(near, 3)
+      network.run(100)
+      expect(got).toEqual(['first 0', 'next 1', 'next 2'])
+    })
+
+    test('nothing follows the end, and all who listen for it hear of it', async () => {
+      const ends = await pair()
+      const { near, far } = ends
+      const got: string[] = []
+      far.on('message', () => far.destroy())
+      far.on('message', () => got.push('message'))
+      far.on('close', () => {
+        throw new Error('owner')
+      })
+      far.on('close', () => got.push('close'))
+      near.send(message(1))
+      expect(surviving(ends, 100)).toEqual(['owner'])
+      expect(got).toEqual(['close'])
+    })
+
+    test('a window that is made larger is told at once', async () => {
+      const { network, near, far } = await pair({ far: { rcvWnd: 4 } })
+      far.pause()
+      for (let i = 0; i < 30; i += 1) near.send(message(1000))
+      network.run(400)
+      const before = far.stats().segmentsIn
+      far.setWindowSize(0, 64)
+      network.run(100)
+      expect(far.stats().segmentsIn - before).toBeGreaterThan(10)
+    })
+
     test('what is received and not read has a bound for all sessions, and who holds least is spared', async () => {
       const { network, near, far } = await pair({ far: { maxTotalBufferedBytes: 50_000 } })
       const heard = new Heard(near)

@@ -101,7 +101,7 @@ export class RawConversation extends Conversation {
     const { closing } = this
     if (closing === undefined) return
     if (this.isDelivered) this.finish(closing)
-    else if (nowMs >= this.closeByMs) this.finish(this.undelivered(closing))
+    else if (nowMs >= this.closeByMs) this.finish(this.undelivered(closing, this.timeIsUp))
   }
 
   protected onTick(nowMs: number): void {
