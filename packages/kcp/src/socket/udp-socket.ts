@@ -8,10 +8,13 @@ import type {
   OpenDatagramSocket,
   Siblings,
 } from './datagram-socket.ts'
+import { systemClock } from '../clock.ts'
 import { openScrubber } from './flood/scrubber.ts'
 import { claimPort } from './port-claim.ts'
 
 const BUFFER_BYTES = 2048
+/** So often a client is told of a send that failed. */
+const REPORT_EVERY_MS = 250
 /** More waiting in the process than this is no use to anybody: the datagrams would be late. */
 const MAX_QUEUED_BYTES = 1024 * 1024
 
@@ -131,6 +134,7 @@ class UdpSocket implements DatagramSocket {
   readonly #socket: Socket
   readonly #isConnected: boolean
   readonly #isClient: boolean
+  #reportedMs = -Infinity
   /** Without it Node says nothing of a send that failed at once, as when there is no way there any more. */
   readonly #onSent = (error: Error | null): void => {
     if (error !== null) this.onError(error)
@@ -166,8 +170,7 @@ class UdpSocket implements DatagramSocket {
     const socket = this.#socket
     const view = outgoing.fill(bytes, from, end)
     try {
-      if (this.#isClient) socket.send(view, this.#onSent)
-      else if (this.#isConnected) socket.send(view)
+      if (this.#isConnected) socket.send(view, this.#reporter())
       else socket.send(view, port, address)
     } catch (error) {
       this.onError(error as Error)
@@ -182,6 +185,15 @@ class UdpSocket implements DatagramSocket {
 
   unref(): void {
     this.#socket.unref()
+  }
+
+  /** Not of every send, as it costs each a turn of its own. */
+  #reporter(): ((error: Error | null) => void) | undefined {
+    if (!this.#isClient) return undefined
+    const nowMs = systemClock.now()
+    if (nowMs < this.#reportedMs + REPORT_EVERY_MS) return undefined
+    this.#reportedMs = nowMs
+    return this.#onSent
   }
 
   close(): Promise<void> {
