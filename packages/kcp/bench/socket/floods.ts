@@ -11,7 +11,8 @@ import {
   type Cost,
   type Trips,
 } from './many-sessions.ts'
-import { ask, heard, pause, start, startLoad } from './processes.ts'
+import { startFlooder, type FloodKind } from './flooders.ts'
+import { ask, heard, pause, start } from './processes.ts'
 
 const FLOODED_SESSIONS = 200
 const FLOOD_PER_SECOND = 100_000
@@ -23,17 +24,19 @@ interface Flood {
   readonly rounds: number
   /** How long, in windows of `FLOOD_WINDOW_MS`, on end. */
   readonly windows: number
-  /** With numbers of sessions that are open, which who reads the line knows, instead of hellos. */
-  readonly isSealed: boolean
+  /** What is sealed bears numbers of sessions that are open, which who reads the line knows. */
+  readonly kind: FloodKind
   /** How much longer sessions may wait, at their p99. */
   readonly maxSlowdown: number
   /** How many of its datagrams the listener has looked at. */
   arrived(counters: KcpCounters): number
 }
 interface Flooded {
+  readonly cpuUs: number
   readonly sent: number
   readonly sentBytes: number
   readonly received: number
+  readonly calls: number
   readonly sources: number
 }
 export const helloFloodCases = (): Promise<Cases> =>
@@ -41,7 +44,7 @@ export const helloFloodCases = (): Promise<Cases> =>
     name: `${FLOOD_PER_SECOND} forged hellos a second`,
     rounds: 2,
     windows: 4,
-    isSealed: false,
+    kind: 'hellos',
     maxSlowdown: 2,
     arrived: ({ retries, dropped }) => retries + dropped.retryBudget - FLOODED_SESSIONS,
   })
@@ -51,27 +54,27 @@ export const sealedFloodCases = (): Promise<Cases> =>
     name: `${FLOOD_PER_SECOND} datagrams with wrong tags a second`,
     rounds: 2,
     windows: 2,
-    isSealed: true,
+    kind: 'sealed',
     // Each has to be read, and its tag looked at, by the thread that has the sessions.
     maxSlowdown: 5,
     arrived: ({ dropped }) => dropped.notAuthentic,
   })
 
 async function flood(options: Flood): Promise<Cases> {
-  const { name, rounds, windows, isSealed, maxSlowdown, arrived } = options
+  const { name, rounds, windows, kind, maxSlowdown, arrived } = options
   const { server, client, port, convs } = await open(FLOODED_SESSIONS, 1)
   const elsewhere = start('echo-server.ts', ['drop'])
   const { port: portElsewhere } = await heard<{ port: number }>(elsewhere)
   const floods = {
-    here: startLoad('flood-client.ts', [port, FLOOD_PER_SECOND]),
+    here: await startFlooder(port, FLOOD_PER_SECOND, kind),
     // The same work for the machine, but not for the listener.
-    elsewhere: startLoad('flood-client.ts', [portElsewhere, FLOOD_PER_SECOND]),
+    elsewhere: await startFlooder(portElsewhere, FLOOD_PER_SECOND, kind),
   }
-  await Promise.all(Object.values(floods).map(heard))
-  if (isSealed) await Promise.all(Object.values(floods).map((each) => ask(each, { convs })))
+  await Promise.all(Object.values(floods).map((each) => ask(each, { convs })))
   await ask(client, { hz: BUSY_HZ })
   await pause(3000)
   const before = await ask<Cost>(server, 'cost')
+  const { cpuUs: cpuToBegin } = await ask<Flooded>(floods.here, {})
   const p99: Record<'quiet' | 'elsewhere' | 'here', number[]> = {
     quiet: [],
     elsewhere: [],
@@ -126,6 +129,8 @@ async function flood(options: Flood): Promise<Cases> {
     rows: [
       row(`${name}: sent`, sent.sent / seconds, '/s'),
       row(`${name}: addresses sent from`, sent.sources, ''),
+      row(`${name}: CPU of sending them`, (sent.cpuUs - cpuToBegin) / seconds / 1e4, '% of a core'),
+      row(`${name}: datagrams the kernel cut of one sent`, sent.sent / sent.calls, ''),
       row(`${name}: taken by the listener`, taken / seconds, '/s'),
       row(`${name}: CPU each`, (cpuUs - calmCpuUs) / taken, 'us'),
       row(

@@ -14,16 +14,19 @@ export function ask<T>(child: ChildProcess, question: unknown): Promise<T> {
   return answer
 }
 
+export const HELPER_FLAGS = ['--conditions=@rts/source', '--expose-gc']
+
 export const start = (file: string, args: readonly (string | number)[] = []): ChildProcess =>
-  fork(join(import.meta.dirname, file), args.map(String), {
-    execArgv: ['--conditions=@rts/source', '--expose-gc'],
-  })
+  fork(join(import.meta.dirname, file), args.map(String), { execArgv: HELPER_FLAGS })
 
 const LOAD_NICE = 10
 
 /** What makes the load lets go before what is measured: players and floods come from machines of their own. */
-export function startLoad(file: string, args: readonly (string | number)[] = []): ChildProcess {
-  const child = start(file, args)
+export const startLoad = (file: string, args: readonly (string | number)[] = []): ChildProcess =>
+  asLoad(start(file, args))
+
+/** Has a process that is started let go before others. */
+export function asLoad(child: ChildProcess): ChildProcess {
   setPriority(child.pid!, LOAD_NICE)
   return child
 }
