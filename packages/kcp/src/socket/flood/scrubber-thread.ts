@@ -19,6 +19,12 @@ import {
 import { openUdpSocket } from '../udp-socket.ts'
 
 const REPORT_EVERY_MS = 100
+/**
+ * A thread that never waits is left alone on its core for more than a millisecond, whoever else has something to do:
+ * after so many datagrams it waits for a moment.
+ */
+const READ_BETWEEN_RESTS = 64
+const REST_MS = 0.05
 
 const { socket: socketOptions, rules, taken } = workerData as ScrubberSetup
 const listener = parentPort!
@@ -72,7 +78,16 @@ function isOfUse(bytes: Uint8Array, address: string, port: number): boolean {
   return false
 }
 
+const neverWoken = new Int32Array(new SharedArrayBuffer(4))
+let readSinceRest = 0
+function rest(): void {
+  readSinceRest = 0
+  Atomics.wait(neverWoken, 0, 0, REST_MS)
+}
+
 socket.onDatagram = (bytes, address, port) => {
+  readSinceRest += 1
+  if (readSinceRest >= READ_BETWEEN_RESTS) rest()
   const isPassed = isOfUse(bytes, address, port)
   if (isPassed && ((passed - Atomics.load(taken, PASSED.in)) | 0) < MAX_PASSING) {
     passed = (passed + 1) | 0
