@@ -18,10 +18,10 @@ export type { KcpRawConnectOptions } from './socket/raw/dialer.ts'
 export { listenRaw } from './socket/raw/listener.ts'
 export type { KcpRawListenOptions } from './socket/raw/listener.ts'
 export type KcpRawListener = import('./socket/raw/listener.ts').KcpRawListener
-export type { RawOptions } from './socket/raw/conversation.ts'
+export type { RawOptions } from './socket/raw/options.ts'
 export type { KcpSessionEvents, KcpSessionStats } from './socket/session.ts'
 export type KcpSession = import('./socket/session.ts').KcpSession
-export type { KcpCloseInfo } from './socket/conversation.ts'
+export type { KcpCloseInfo } from './socket/closes.ts'
 export { KCP_CLOSE } from './socket/close-codes.ts'
 export type { DropReason, KcpCounters } from './socket/counters.ts'
 export { authenticated } from './socket/authenticated.ts'

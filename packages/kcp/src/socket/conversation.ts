@@ -2,6 +2,7 @@ import { KcpError } from '../errors.ts'
 import { Kcp, type KcpStats } from '../kcp.ts'
 import type { KcpOptions } from '../options.ts'
 import { KCP_CLOSE } from './close-codes.ts'
+import { OwnClose, PeerClose, type KcpCloseInfo } from './closes.ts'
 import type { Endpoint } from './endpoint.ts'
 import type { FrameSink } from './frames.ts'
 import { Inbox, type Framing } from './inbox.ts'
@@ -12,17 +13,6 @@ import { WheelEntry } from './wheel.ts'
 
 /** `send` answers `false` from here on. */
 const MAX_HIGH_WATER_BYTES = 256 * 1024
-
-/** How a conversation ended. */
-export interface KcpCloseInfo {
-  /** The number given to `close`, here or there; 1006 when there was none. */
-  readonly code: number
-  readonly reason: string
-  /** Who ended it. */
-  readonly by: 'local' | 'peer' | 'network'
-  /** Why, unless it was closed on purpose. */
-  readonly error?: KcpError
-}
 
 /** Who owns a conversation: the session. */
 export interface ConversationOwner {
@@ -62,13 +52,8 @@ export abstract class Conversation extends WheelEntry implements FrameSink {
   #lastFlushMs: number
   #wantsDrain = false
   #hasUnread = false
-  /** How the other end has closed, while what it sent before is still to be read. */
-  #closedThere: KcpCloseInfo | undefined
-  /** Until when somebody must have read some of that. */
-  #readByMs = Infinity
-  /** Until when a closing conversation may go on delivering. */
-  protected closeByMs: number = Infinity
-  protected closing: KcpCloseInfo | undefined
+  protected ownClose: OwnClose | undefined
+  #peerClose: PeerClose | undefined
 
   constructor(
     endpoint: Endpoint,
@@ -139,12 +124,8 @@ export abstract class Conversation extends WheelEntry implements FrameSink {
   /** Delivers what was sent, tells the other end, and ends. */
   close(code: number, reason: string): void {
     // Who closes wants no more of what came before the other end did.
-    if (this.#closedThere !== undefined) this.finish(this.#closedThere)
-    if (this.state !== 'open') return
-    this.state = 'closing'
-    this.closing = { code, reason, by: 'local' }
-    this.closeByMs = this.endpoint.now() + this.endpoint.options.closeTimeoutMs
-    this.endpoint.turns.flushSoon(this)
+    if (this.#peerClose !== undefined) this.finish(this.#peerClose.info)
+    this.#beginClose({ code, reason, by: 'local' })
   }
 
   /** Ends at once; what was not delivered is lost. */
@@ -180,7 +161,7 @@ export abstract class Conversation extends WheelEntry implements FrameSink {
       if (this.#hasUnread) this.read()
     } finally {
       // Also when a listener throws.
-      if (this.#closedThere !== undefined) this.#finishWhenRead(nowMs)
+      if (this.#peerClose !== undefined) this.#finishWhenRead(this.#peerClose, nowMs)
       else if (!this.isOver()) this.#send(nowMs)
     }
   }
@@ -206,8 +187,10 @@ export abstract class Conversation extends WheelEntry implements FrameSink {
 
   override onDue(nowMs: number): void {
     if (this.isOver()) return
-    if (this.#closedThere !== undefined) {
-      this.#giveUpUnread(nowMs)
+    const peerClose = this.#peerClose
+    if (peerClose !== undefined) {
+      if (nowMs >= peerClose.readByMs) this.finish(peerClose.unread())
+      else this.endpoint.turns.wheel.set(this, peerClose.readByMs)
       return
     }
     this.onTick(nowMs)
@@ -222,7 +205,7 @@ export abstract class Conversation extends WheelEntry implements FrameSink {
   }
 
   onFrame(bytes: Uint8Array): void {
-    if (this.state === 'open' || this.#closedThere !== undefined) this.owner?.onMessage(bytes)
+    if (this.state === 'open' || this.#peerClose !== undefined) this.owner?.onMessage(bytes)
   }
 
   onBadFrame(problem: 'tooLarge' | 'malformed', length: number): void {
@@ -259,7 +242,7 @@ export abstract class Conversation extends WheelEntry implements FrameSink {
       return result
     }
     const isUrgent = isToAcknowledge ? this.ackNoDelay : !this.writeDelay
-    if (isUrgent || this.closing !== undefined) this.endpoint.turns.flushSoon(this)
+    if (isUrgent || this.ownClose !== undefined) this.endpoint.turns.flushSoon(this)
     else this.#flushAfterInterval()
     return result
   }
@@ -291,22 +274,22 @@ export abstract class Conversation extends WheelEntry implements FrameSink {
   }
 
   /** Nothing of the other end is missing, and nothing is sent to it any more: it ends once all is read. */
-  protected closedThere(info: KcpCloseInfo, nowMs: number): void {
+  protected closedByPeer(info: KcpCloseInfo, nowMs: number): void {
     this.state = 'closing'
-    this.#closedThere = info
+    this.#peerClose = new PeerClose(info, this.endpoint.options.idleTimeoutMs, nowMs)
     this.#outbox.clear()
     this.#count()
     this.endpoint.turns.wheel.delete(this)
-    this.#finishWhenRead(nowMs)
+    this.#finishWhenRead(this.#peerClose, nowMs)
   }
 
-  protected get isClosedThere(): boolean {
-    return this.#closedThere !== undefined
+  protected get isClosedByPeer(): boolean {
+    return this.#peerClose !== undefined
   }
 
   /** Sets the time of the next look. An earlier one that is set already stays: it looks again. */
   protected plan(nowMs: number): void {
-    if (this.isClosedThere) return
+    if (this.isClosedByPeer) return
     const due = Math.min(this.kcpDueMs(nowMs), this.nextDueMs(nowMs))
     if (this.slot < 0 || due < this.dueMs) this.endpoint.turns.wheel.set(this, due)
   }
@@ -342,7 +325,7 @@ export abstract class Conversation extends WheelEntry implements FrameSink {
 
   /** A flush would send nothing, as after most datagrams that only acknowledge. */
   #isQuiet(nowMs: number): boolean {
-    if (this.#outbox.hasBacklog || this.closing !== undefined) return false
+    if (this.#outbox.hasBacklog || this.ownClose !== undefined) return false
     return this.kcp.state === 0 && this.kcp.nextDeadline(nowMs) > nowMs
   }
 
@@ -359,47 +342,28 @@ export abstract class Conversation extends WheelEntry implements FrameSink {
     const reason = `a message of ${length} bytes, ${this.maxMessageBytes} are accepted`
     const error = new KcpError('KCP_TOO_LARGE', reason)
     const info = { code: KCP_CLOSE.tooLarge, reason, by: 'local', error } as const
-    if (this.#closedThere !== undefined) this.finish(info)
+    if (this.#peerClose !== undefined) this.finish(info)
+    this.#beginClose(info)
+  }
+
+  #beginClose(info: KcpCloseInfo): void {
     if (this.state !== 'open') return
+    const { endpoint } = this
     this.state = 'closing'
-    this.closing = info
-    this.closeByMs = this.endpoint.now() + this.endpoint.options.closeTimeoutMs
-    this.endpoint.turns.flushSoon(this)
+    this.ownClose = new OwnClose(info, endpoint.options.closeTimeoutMs, endpoint.now())
+    endpoint.turns.flushSoon(this)
   }
 
-  protected get timeIsUp(): string {
-    return `that took longer than ${this.endpoint.options.closeTimeoutMs} ms`
-  }
-
-  /** A close, when the other end has not acknowledged all that was sent before it. */
-  protected undelivered(closing: KcpCloseInfo, why: string): KcpCloseInfo {
-    if (closing.error !== undefined) return closing
-    const reason = `not all was delivered: ${why}`
-    const error = new KcpError('KCP_TIMEOUT', reason)
-    return { code: KCP_CLOSE.lost, reason, by: 'network', error }
-  }
-
-  #finishWhenRead(nowMs: number): void {
+  #finishWhenRead(peerClose: PeerClose, nowMs: number): void {
     if (this.isOver()) return
     if (!this.#inbox.hasMessages) {
-      this.finish(this.#closedThere!)
+      this.finish(peerClose.info)
       return
     }
     const before = this.#countedBytes
     this.#count()
-    const isRead = this.#countedBytes < before || this.#readByMs === Infinity
-    if (isRead) this.#readByMs = nowMs + this.endpoint.options.idleTimeoutMs
-    this.endpoint.turns.wheel.set(this, this.#readByMs)
-  }
-
-  #giveUpUnread(nowMs: number): void {
-    if (nowMs < this.#readByMs) {
-      this.endpoint.turns.wheel.set(this, this.#readByMs)
-      return
-    }
-    const reason = 'the other end has closed, and nobody read what it had sent'
-    const error = new KcpError('KCP_SLOW_READER', reason)
-    this.finish({ code: KCP_CLOSE.slowReader, reason, by: 'local', error })
+    if (this.#countedBytes < before) peerClose.read(nowMs)
+    this.endpoint.turns.wheel.set(this, peerClose.readByMs)
   }
 
   #giveUp(): void {

@@ -1,6 +1,6 @@
 import { Duplex } from 'node:stream'
 import { KcpError } from '../errors.ts'
-import type { KcpCloseInfo } from './conversation.ts'
+import type { KcpCloseInfo } from './closes.ts'
 import type { KcpSession } from './session.ts'
 
 /** A write is cut into messages of this size, so that no reader's limit is passed. */

@@ -24,8 +24,6 @@ import { ReplayWindow } from './replay-window.ts'
 
 /** A session of a client that never says anything after ACCEPT ends. */
 const EMBRYO_MS = 5000
-const CLOSE_RETRY_MS = 100
-const CLOSE_TRIES = 6
 const RESET_COPIES = 3
 /** Counters are 48 bits; a session that comes near ends. */
 const LAST_COUNTER = 2 ** 48 - 1024
@@ -76,9 +74,7 @@ export class SafeConversation extends Conversation {
   #path: PathChallenge | undefined
   #prober: MtuProber | undefined
   #halves: Halves | undefined
-  #closeTries = 0
-  #closeDueMs = Infinity
-  #wasClosedThere = false
+  #isCloseHeard = false
   /** The address whose limits count it: the one it began with. */
   readonly firstAddress: string
   migrations = 0
@@ -143,7 +139,7 @@ export class SafeConversation extends Conversation {
 
   destroy(code: number, reason: string, error: KcpError): void {
     if (this.isOver()) return
-    if (!this.isClosedThere) this.#reset()
+    if (!this.isClosedByPeer) this.#reset()
     this.finish({ code, reason, by: 'local', error })
   }
 
@@ -200,7 +196,7 @@ export class SafeConversation extends Conversation {
     const from = offset - HEADER_BYTES
     const counter = this.#counter++
     // One that closes waits for its acknowledgements.
-    const isUnhurried = this.endpoint.ackDelayMs > 0 && this.closing === undefined
+    const isUnhurried = this.endpoint.ackDelayMs > 0 && this.ownClose === undefined
     const kind = isUnhurried ? KIND.kcpUnhurried : KIND.kcp
     writeHeader(bytes, from, kind, this.kcp.conv, counter)
     const end = this.#cipher.seal(bytes, from, offset, offset + length, counter)
@@ -224,8 +220,8 @@ export class SafeConversation extends Conversation {
       return
     }
     if (nowMs >= this.#refusalDueMs()) {
-      if (this.closing !== undefined && this.#closeTries > 0) {
-        this.finish(this.closing)
+      if (this.ownClose?.isTold === true) {
+        this.finish(this.ownClose.info)
         return
       }
       const reason = 'nobody listens at the other end any more'
@@ -243,13 +239,13 @@ export class SafeConversation extends Conversation {
 
   protected onFlushed(nowMs: number): void {
     // A close is begun by the flush that finds everything delivered.
-    if (this.#closeTries === 0) this.#goOnClosing(nowMs)
+    if (this.ownClose?.isTold === false) this.#goOnClosing(nowMs)
   }
 
   protected nextDueMs(nowMs: number): number {
     const patience = this.#isEstablished || this.#isClient ? this.#idleTimeoutMs : EMBRYO_MS
     let due = Math.min(this.lastHeardMs + patience, this.#pingDueMs(), this.#refusalDueMs())
-    if (this.closing !== undefined) due = Math.min(due, this.closeByMs, this.#closeDueMs)
+    if (this.ownClose !== undefined) due = Math.min(due, this.ownClose.dueMs)
     if (this.#path !== undefined) due = Math.min(due, this.#path.dueMs)
     if (this.#prober !== undefined)
       due = Math.min(due, this.#prober.nextDueMs(this.kcp.waitSnd > 0, nowMs))
@@ -310,7 +306,7 @@ export class SafeConversation extends Conversation {
         this.#takeClose(bytes, start, Math.min(end, start + 3 + MAX_REASON_BYTES), nowMs)
         return true
       case KIND.closed:
-        if (this.closing !== undefined && this.#closeTries > 0) this.finish(this.closing)
+        if (this.ownClose?.isTold === true) this.finish(this.ownClose.info)
         return true
       default:
         return false
@@ -450,46 +446,40 @@ export class SafeConversation extends Conversation {
     this.endpoint.turns.flushSoon(this)
   }
 
-  /** With all data acknowledged, or no more patience. */
   #goOnClosing(nowMs: number): void {
-    const { closing } = this
-    if (closing === undefined) return
-    const isTimeUp = nowMs >= this.closeByMs
-    if (this.#closeTries === 0 && !this.isDelivered) {
-      if (!isTimeUp) return
-      this.#reset()
-      this.finish(this.undelivered(closing, this.timeIsUp))
-      return
+    const close = this.ownClose
+    if (close === undefined) return
+    if (close.next(this.isDelivered, nowMs) === 'tell') {
+      this.#sendControl(KIND.close, this.#writeClose(0, close.info.code, close.info.reason))
+      close.told(nowMs, this.kcp.rxRto)
     }
-    if (this.#closeTries > 0 && nowMs < this.#closeDueMs && !isTimeUp) return
-    if (this.#closeTries < CLOSE_TRIES && !(isTimeUp && this.#closeTries > 0)) {
-      this.#closeTries += 1
-      this.#closeDueMs = nowMs + Math.max(CLOSE_RETRY_MS, this.kcp.rxRto)
-      this.#sendControl(KIND.close, this.#writeClose(0, closing.code, closing.reason))
-      if (!isTimeUp) return
-    }
-    this.finish(closing)
+    const step = close.next(this.isDelivered, nowMs)
+    if (step === 'end') this.finish(close.info)
+    if (step !== 'giveUp') return
+    this.#reset()
+    this.finish(close.undelivered())
   }
 
   #takeClose(bytes: Uint8Array, start: number, end: number, nowMs: number): void {
-    this.#wasClosedThere = true
+    this.#isCloseHeard = true
     if ((bytes[start]! & CLOSE_FLAG_RESET) !== 0) {
-      if (this.isClosedThere) return
+      if (this.isClosedByPeer) return
       const error = new KcpError('KCP_RESET', 'the other end reset the session')
       this.finish({ code: KCP_CLOSE.lost, reason: error.message, by: 'peer', error })
       return
     }
     this.#sendControl(KIND.closed, 0)
-    if (this.isClosedThere) return
-    if (this.closing !== undefined) {
+    if (this.isClosedByPeer) return
+    const { ownClose } = this
+    if (ownClose !== undefined) {
       const why = 'the other end closed first'
-      this.finish(this.isDelivered ? this.closing : this.undelivered(this.closing, why))
+      this.finish(this.isDelivered ? ownClose.info : ownClose.undelivered(why))
       return
     }
     // All of the other end's data is here already.
     const code = readU16(bytes, start + 1)
     const reason = new TextDecoder().decode(bytes.subarray(start + 3, end))
-    this.closedThere({ code, reason, by: 'peer' }, nowMs)
+    this.closedByPeer({ code, reason, by: 'peer' }, nowMs)
   }
 
   /** The last word, as often as it takes for one to arrive. */
@@ -508,9 +498,9 @@ export class SafeConversation extends Conversation {
 
   /** What to answer to late datagrams of this conversation once it is over. */
   lastWord(): Uint8Array {
-    const wasClosedThere = this.#wasClosedThere
-    const length = wasClosedThere ? 0 : this.#writeClose(CLOSE_FLAG_RESET, KCP_CLOSE.lost, '')
-    const end = this.#sealControl(wasClosedThere ? KIND.closed : KIND.close, length)
+    const isCloseHeard = this.#isCloseHeard
+    const length = isCloseHeard ? 0 : this.#writeClose(CLOSE_FLAG_RESET, KCP_CLOSE.lost, '')
+    const end = this.#sealControl(isCloseHeard ? KIND.closed : KIND.close, length)
     return this.endpoint.control.slice(0, end)
   }
 }

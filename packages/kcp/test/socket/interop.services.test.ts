@@ -4,7 +4,7 @@ import { freePort, seededRandom, serviceBinary, UdpFaultProxy } from '@rts/testi
 import { afterEach, describe, expect, test } from 'vitest'
 import { connectRaw, listenRaw, type KcpSession, type KcpSessionStats } from '../../src/index.ts'
 import { keep, record } from '../support/recording.ts'
-import { MESSAGES, PEERS, replay, sentBy } from '../support/transcript.ts'
+import { KCPTUN, MESSAGES, PEERS, replay, sentBy } from '../support/transcript.ts'
 import { Kcptun } from './kcptun.ts'
 import { encodeSmux, SMUX, SmuxReader } from './smux.ts'
 
@@ -16,11 +16,7 @@ const MAX_BYTES = 1200
 /** Of a smux frame: kcptun's own hold up to 4 KiB or so. */
 const FRAME_BYTES = 4096
 const RAW = {
-  envelope: 'crc',
-  framing: 'stream',
-  mtu: 1330,
-  sndWnd: 1024,
-  rcvWnd: 1024,
+  ...KCPTUN,
   maxBufferedBytes: 64 * 1024 * 1024,
   // The other end is killed at the end: nobody is left to wait for.
   closeTimeoutMs: 100,

@@ -4,7 +4,7 @@ import { seededRandom } from '@rts/testing'
 import { describe, expect, test } from 'vitest'
 import { connectRaw, Kcp, listenRaw, type KcpSession } from '../../src/index.ts'
 import { writeU32 } from '../../src/socket/datagram.ts'
-import { openEnvelope } from '../../src/socket/raw/conversation.ts'
+import { openEnvelope } from '../../src/socket/raw/envelope.ts'
 import { atEachStart, Heard, VirtualNetwork } from '../support/virtual-network.ts'
 import { SMUX, SmuxReader } from './smux.ts'
 

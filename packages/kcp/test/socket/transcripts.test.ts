@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { Kcp } from '../../src/index.ts'
-import { openEnvelope } from '../../src/socket/raw/conversation.ts'
+import { openEnvelope } from '../../src/socket/raw/envelope.ts'
 import {
   MESSAGES,
   PEERS,

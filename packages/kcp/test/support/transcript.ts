@@ -31,7 +31,8 @@ const NONCE_BYTES = 16
 const US = { host: '10.0.0.1', port: 7000 }
 const THEM = { host: '10.0.0.2', port: 7000 }
 const STREAM = 3
-const RAW = {
+/** How to talk to kcptun as the tests start it. */
+export const KCPTUN = {
   envelope: 'crc',
   framing: 'stream',
   mtu: 1330,
@@ -73,7 +74,7 @@ export class OurEnd {
   async #connect(): Promise<void> {
     const { network } = this
     const on = network.on(US.host)
-    const session = await connectRaw({ ...on, ...RAW, ...THEM, conv: 0x5c_a1_ab_1e })
+    const session = await connectRaw({ ...on, ...KCPTUN, ...THEM, conv: 0x5c_a1_ab_1e })
     const reader = new SmuxReader()
     session.onMessage = (bytes) => {
       for (const { command, data } of reader.push(bytes))
@@ -89,7 +90,7 @@ export class OurEnd {
   async #listen(): Promise<void> {
     const on = this.network.on(US.host)
     this.#ours = `${US.host} ${US.port}`
-    await listenRaw({ ...on, ...RAW, ...US, allow: () => true }, (session) => {
+    await listenRaw({ ...on, ...KCPTUN, ...US, allow: () => true }, (session) => {
       const reader = new SmuxReader()
       session.onMessage = (bytes) => {
         for (const { command, stream, data } of reader.push(bytes)) {

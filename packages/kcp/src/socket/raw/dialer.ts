@@ -3,8 +3,9 @@ import { MAX_DATAGRAM_BYTES } from '../datagram.ts'
 import { Endpoint } from '../endpoint.ts'
 import { openWithin } from '../opening.ts'
 import { resolveOptions, whole, type KcpSocketOptions } from '../options.ts'
-import { envelopeBytes, openEnvelope, RawConversation, type RawOptions } from './conversation.ts'
-import { checkRaw } from './options.ts'
+import { RawConversation } from './conversation.ts'
+import { envelopeBytes, openEnvelope } from './envelope.ts'
+import { checkRaw, type RawOptions } from './options.ts'
 import { KcpSession } from '../session.ts'
 
 /** Options of `connectRaw`; what only sessions with a handshake have is not among them. */

@@ -6,8 +6,9 @@ import { HostCounts } from '../host-counts.ts'
 import { openWithin } from '../opening.ts'
 import { checkOwner, closeAll, giveTo, rejectAfter } from '../owners.ts'
 import { resolveOptions, whole, type KcpSocketOptions } from '../options.ts'
-import { envelopeBytes, openEnvelope, RawConversation, type RawOptions } from './conversation.ts'
-import { checkRaw } from './options.ts'
+import { RawConversation } from './conversation.ts'
+import { envelopeBytes, openEnvelope } from './envelope.ts'
+import { checkRaw, type RawOptions } from './options.ts'
 import { KcpSession } from '../session.ts'
 
 /** Conversations that are over are not begun anew by what is still on its way for so long. */

@@ -1,6 +1,16 @@
 import { MAX_DATAGRAM_BYTES } from '../datagram.ts'
 import { whole } from '../options.ts'
-import { envelopeBytes, type RawOptions } from './conversation.ts'
+import { envelopeBytes } from './envelope.ts'
+
+/** How to talk to a plain KCP peer, which knows no handshake. Both ends must have the same. */
+export interface RawOptions {
+  /** `crc`: 16 random bytes and a CRC-32 stand before the segments, as kcp-go sends without FEC and with a null cipher. @defaultValue 'none' */
+  readonly envelope?: 'none' | 'crc'
+  /** `messages` as the C original has them, or `stream`, which kcp-go needs. @defaultValue 'messages' */
+  readonly framing?: 'messages' | 'stream'
+  /** KCP's MTU, 50 to 1500 less the 20 bytes of the envelope. @defaultValue 1400 */
+  readonly mtu?: number
+}
 
 /** KCP's own floor. */
 const MIN_MTU_BYTES = 50
