@@ -16,7 +16,7 @@ const ADDRESSES = Array.from(
 const FILE = 'flood-client.ts'
 
 /**
- * One that is ready to flood. Where it can, the kernel cuts its datagrams, 64 of a call: a fifth of the CPU of
+ * One that is ready to flood. Where it can, the kernel cuts its datagrams, 64 of a call: a third of the CPU of
  * sending each by itself.
  */
 export async function startFlooder(

@@ -16,14 +16,13 @@ import { ask, heard, pause, start } from './processes.ts'
 
 const FLOODED_SESSIONS = 200
 const FLOOD_PER_SECOND = 100_000
-const FLOOD_WINDOW_MS = 2500
+/** How often it floods the listener, and how long on end: so many windows. */
+const ROUNDS = 2
+const WINDOWS = 4
+const WINDOW_MS = 2500
 
 interface Flood {
   readonly name: string
-  /** How often it floods the listener. */
-  readonly rounds: number
-  /** How long, in windows of `FLOOD_WINDOW_MS`, on end. */
-  readonly windows: number
   /** What is sealed bears numbers of sessions that are open, which who reads the line knows. */
   readonly kind: FloodKind
   /** How much longer sessions may wait, at their p99. */
@@ -42,8 +41,6 @@ interface Flooded {
 export const helloFloodCases = (): Promise<Cases> =>
   flood({
     name: `${FLOOD_PER_SECOND} forged hellos a second`,
-    rounds: 2,
-    windows: 4,
     kind: 'hellos',
     maxSlowdown: 2,
     arrived: ({ retries, dropped }) => retries + dropped.retryBudget - FLOODED_SESSIONS,
@@ -52,8 +49,6 @@ export const helloFloodCases = (): Promise<Cases> =>
 export const sealedFloodCases = (): Promise<Cases> =>
   flood({
     name: `${FLOOD_PER_SECOND} datagrams with wrong tags a second`,
-    rounds: 2,
-    windows: 2,
     kind: 'sealed',
     // Each has to be read, and its tag looked at, by the thread that has the sessions.
     maxSlowdown: 5,
@@ -61,7 +56,7 @@ export const sealedFloodCases = (): Promise<Cases> =>
   })
 
 async function flood(options: Flood): Promise<Cases> {
-  const { name, rounds, windows, kind, maxSlowdown, arrived } = options
+  const { name, kind, maxSlowdown, arrived } = options
   const { server, client, port, convs } = await open(FLOODED_SESSIONS, 1)
   const elsewhere = start('echo-server.ts', ['drop'])
   const { port: portElsewhere } = await heard<{ port: number }>(elsewhere)
@@ -85,15 +80,15 @@ async function flood(options: Flood): Promise<Cases> {
   let calmCpuUs = 0
   let floodMs = 0
   let { heapUsed } = before
-  for (let round = 0; round < rounds; round += 1) {
+  for (let round = 0; round < ROUNDS; round += 1) {
     for (const place of ['quiet', 'elsewhere', 'here'] as const) {
       const flooder = place === 'quiet' ? undefined : floods[place]
       if (flooder !== undefined) await ask(flooder, { begin: true })
       const began = performance.now()
       await ask(client, { take: true })
       const { cpuUs: cpuBefore } = await ask<Cost>(server, 'cpu')
-      for (let window = 0; window < windows; window += 1) {
-        await pause(FLOOD_WINDOW_MS)
+      for (let window = 0; window < WINDOWS; window += 1) {
+        await pause(WINDOW_MS)
         p99[place].push((await ask<Trips>(client, { take: true })).p99)
         if (place === 'here') resident.push((await ask<Cost>(server, 'cpu')).rss)
       }
@@ -120,8 +115,8 @@ async function flood(options: Flood): Promise<Cases> {
   const [first, ...later] = [...resident, after.rss].map((bytes) => bytes / 2 ** 20)
   const residentGrowth = later.map((mib) => mib - first!)
   // The thread ends between two floods; within one there is nothing that could grow.
-  const withinFloods = Array.from({ length: rounds }, (_, round) => {
-    const of = resident.slice(round * windows, (round + 1) * windows)
+  const withinFloods = Array.from({ length: ROUNDS }, (_, round) => {
+    const of = resident.slice(round * WINDOWS, (round + 1) * WINDOWS)
     return (of.at(-1)! - of[0]!) / 2 ** 20
   })
   const sessions = `p99 of ${FLOODED_SESSIONS} sessions`
