@@ -32,13 +32,14 @@ function openSocket(options: BindOptions): Promise<Socket> {
     )
   })
 }
-const sources =
+const openEach = (sources: readonly BindOptions[]): Promise<Socket[]> =>
+  Promise.all(sources.map(openSocket))
+const sockets =
   fds === ''
-    ? addresses.split(',').map((address) => ({ address, port: 0 }))
-    : fds.split(',').map((fd) => ({ fd: Number(fd) }))
-const sockets = await Promise.all(sources.map(openSocket)).catch(async () => [
-  await openSocket({ address: '127.0.0.1', port: 0 }),
-])
+    ? await openEach(addresses.split(',').map((address) => ({ address, port: 0 }))).catch(() =>
+        openEach([{ address: '127.0.0.1', port: 0 }]),
+      )
+    : await openEach(fds.split(',').map((fd) => ({ fd: Number(fd) })))
 
 function write(at: number): void {
   if (kind === 'hellos') {
