@@ -454,10 +454,10 @@ export class SafeConversation extends Conversation {
       close.told(nowMs, this.kcp.rxRto)
     }
     const step = close.next(this.isDelivered, nowMs)
-    if (step === 'end') this.finish(close.info)
-    if (step !== 'giveUp') return
-    this.#reset()
-    this.finish(close.undelivered())
+    if (step === 'giveUp') {
+      this.#reset()
+      this.finish(close.undelivered())
+    } else if (step === 'end') this.finish(close.info)
   }
 
   #takeClose(bytes: Uint8Array, start: number, end: number, nowMs: number): void {
