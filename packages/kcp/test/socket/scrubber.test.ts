@@ -71,10 +71,8 @@ async function scrubbed(rules: Partial<ScrubRules> = {}): Promise<Scrubbed> {
 /** The system has datagrams for the port that nobody has read. */
 function waitsToBeRead(port: number): boolean {
   const address = `0100007F:${port.toString(16).toUpperCase().padStart(4, '0')}`
-  const [line] = readFileSync('/proc/net/udp', 'utf8')
-    .split('\n')
-    .filter((each) => each.includes(` ${address} `))
-  return !line!.includes(':00000000 00:')
+  const sockets = readFileSync('/proc/net/udp', 'utf8').split('\n')
+  return !sockets.find((each) => each.includes(` ${address} `))!.includes(':00000000 00:')
 }
 
 const sealedOf = (conv: number, kind: number = KIND.kcp): Uint8Array => {
